@@ -1,0 +1,1 @@
+"""Dataset plug-ins: readers of standard layouts through bench.formats; scenes through bench.world."""

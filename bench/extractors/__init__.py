@@ -1,0 +1,1 @@
+"""Extractor plug-ins: frozen models that turn images or texts into views."""

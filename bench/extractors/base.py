@@ -1,0 +1,60 @@
+"""What an extractor is: a frozen model that turns images or texts (and a query) into declared outputs.
+
+The engine calls, in this order: the constructor (parses parameters, touches no weights), `problems()` and `identity()`
+(cheap, before any heavy work), `load(device, dtype)` once, then for each batch of at most `batch_size` items `prepare_*`
+(in worker threads, one item at a time) and `extract_*`. All declared outputs of a subject are always given and stored, so
+that a metric added later finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bench.types import Sample
+
+
+class Extractor:
+    """Base of all extractors. Subclass, set the class variables, and register with `@register("extractor", NAME)`."""
+
+    version: ClassVar[int] = 1
+    """Raise when the same weights would give other numbers: it is part of every view digest."""
+    image_outputs: tuple[str, ...] = ()
+    """Outputs of an image, e.g. ('features', 'logits'); empty: takes no images."""
+    text_outputs: tuple[str, ...] = ()
+    """Outputs of a text; empty: takes no texts."""
+    query: str | None = None
+    """What it must be asked about an image: None, 'prompt' or 'questions'."""
+    batch_size: int = 32
+    """Fixed: the engine pads the last batch by repetition and cuts the rows off, so that results do not depend on it."""
+    caveat: str = ""
+    """What readers of its numbers must know, e.g. 'random weights, seed 0'."""
+
+    def problems(self) -> list[str]:
+        """Sentences that say what is missing on this machine (weights, an optional package); empty when it can load."""
+        return []
+
+    def identity(self) -> Mapping[str, Any]:
+        """All that changes its outputs: weights (sha256 or seed), preprocessing, dtype-independent. JSON-able. Cheap."""
+        raise NotImplementedError
+
+    def load(self, device: str = "cpu", dtype: str = "float32") -> None:
+        """Bring the model into memory. Called once, before the first `extract_*`."""
+
+    def prepare_image(self, image: np.ndarray) -> Any:
+        """uint8 (h, w, 3) RGB of any size -> what one batch row is made of (a tensor or array of fixed shape)."""
+        return image
+
+    def extract_images(self, batch: Sequence[Any], queries: Sequence[Sample] | None = None) -> dict[str, Any]:
+        """`len(batch)` prepared images -> output name -> rows.
+
+        Rows are a float tensor (b, ...) for features, logits and map, and a list of length b of `Detections`, `Answers` or
+        str for detections, answers and text.
+        """
+        raise NotImplementedError
+
+    def extract_texts(self, texts: Sequence[str]) -> dict[str, Any]:
+        """`len(texts)` texts -> output name -> rows, as `extract_images`."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Generator plug-ins: folder, callable, command, controls."""

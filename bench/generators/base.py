@@ -1,0 +1,79 @@
+"""What a generator is: it turns requests (prompt, seed) into images, in any order and in any number of processes.
+
+An image depends on its request alone (and on the generator's parameters and weights), never on the batch, the worker or the
+requests before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from bench.types import Outcome, Request, Sample
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the engine lends to a generator while it works."""
+
+    samples: Mapping[str, Sample]
+    """The run's samples by id. Only controls and folders may look at the truth in them."""
+    dataset: str
+    """Text form of the dataset."""
+    training: Callable[[], Iterable[Sample]] = field(default=lambda: ())
+    """The dataset's training split, for generators that retrieve or imitate."""
+    load_image: Callable[[str], Any] = field(default=lambda locator: None)
+    """Locator -> uint8 (h, w, 3), the dataset's own."""
+    notify: Callable[[str], None] = field(default=lambda line: None)
+    """Shows one line to the user (which files met which prompts, say)."""
+    view: Callable[..., Any] | None = None
+    """`view(output, extractor, images, samples)`: a judgement while generating; recorded as *not independent*."""
+
+
+class Generator:
+    """Base of all generators. Subclass, implement `generate`, register with `@register("generator", NAME)`."""
+
+    version: ClassVar[int] = 1
+    control: ClassVar[bool] = False
+    """True for oracle, shuffled, noise, ...: shown as a control, never ranked as a system."""
+    existing: ClassVar[bool] = False
+    """True when outcomes are files that exist already (recorded by path, never copied)."""
+    batch_size: int = 16
+    """How many requests the engine hands over at once."""
+
+    def problems(self) -> list[str]:
+        """Sentences that say what is missing (a path, weights, a package); empty when it can start."""
+        return []
+
+    def identity(self) -> Mapping[str, Any]:
+        """All that changes its images beyond its parameters: weights sha256, folder manifest, declared version."""
+        return {}
+
+    def setup(self, context: Context) -> None:
+        """Called once before `generate`, in each process."""
+        self.context = context
+
+    def repeats(self) -> int | None:
+        """How many images a prompt it has (folders: known after `setup`); None: as many as asked for."""
+        return None
+
+    def notes(self) -> Sequence[str]:
+        """Lines for the run's record (extra files, duplicates), known after `setup`."""
+        return ()
+
+    def generate(self, requests: Sequence[Request]) -> Iterable[Any | Outcome]:
+        """One image (PIL, or uint8 array (h, w, 3); a list of them for several frames) or Outcome a request, in order.
+
+        Raise only when nothing more can be made: the failure of one image is `Outcome(status='failed', reason=...)`.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Called once at the end, also after a failure."""
+
+
+def as_outcomes(results: Iterable[Any]) -> Iterator[Outcome]:
+    """Bare images and Outcomes alike as Outcomes."""
+    for result in results:
+        yield result if isinstance(result, Outcome) else Outcome(image=result)

@@ -1,0 +1,1 @@
+"""Metric plug-ins: torchmetrics classes over bench.functional, one file a family."""

@@ -1,0 +1,97 @@
+"""What a metric is: a `torchmetrics.Metric` over views, with everything declared that a reader or a statistic needs.
+
+Rows: the engine calls `update(ids=[...], <argument>=rows, ...)` in shard order, one row an image, all arguments aligned:
+features, logits and map are float tensors (b, ...); detections, answers, text and truth (the Sample) are lists of length b;
+prompt features are repeated for every image of the prompt; captions give a list of (c_i, d) tensors. `ids` are 'sample#k'.
+Metrics of scope set take `generated` and `reference` whose lengths may differ, in separate calls as well as together, and
+`ids` belong to `generated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torchmetrics
+
+from bench.errors import TooFew
+from bench.types import Estimator, MetricCard, OutputCard, Scope, View
+
+
+class Metric(torchmetrics.Metric):
+    """Base of all metrics. Subclass, set the class variables, implement `views`, `update`, `compute`, `table`."""
+
+    full_state_update = False
+    version: ClassVar[int] = 1
+    scope: ClassVar[Scope] = "sample"
+    outputs: ClassVar[tuple[OutputCard, ...]] = ()
+    responds_to: ClassVar[tuple[str, ...]] = ()
+    paper: ClassVar[str] = ""
+    minimum: int = 1
+    """Fewest generated rows for a number; instances may set it from their parameters."""
+    moments_suffice: ClassVar[bool] = False
+    """True when `.npz` statistics (mu, sigma) can stand for the reference features."""
+
+    def views(self) -> Mapping[str, View]:
+        """Argument of `update` -> what it must hold."""
+        raise NotImplementedError
+
+    def table(self) -> dict[str, np.ndarray]:
+        """Column -> float64 (n,) in the order of the rows seen; scopes other than set."""
+        raise NotImplementedError
+
+    def missing(self) -> Mapping[str, float]:
+        """Column -> the value of a missing image under policy 'worst'; columns left out exclude the row.
+
+        Default: for each mean-estimated output that is bounded on its worse side, that bound.
+        """
+        worst = {"higher": lambda o: o.low, "lower": lambda o: o.high, "none": lambda o: None}
+        found: dict[str, float] = {}
+        for output in self.outputs:
+            bound = worst[output.direction](output)
+            if output.estimator is not None and output.estimator.kind in ("mean", "macro") and bound is not None:
+                found[output.estimator.columns[0]] = bound
+        return found
+
+    def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray] | None:
+        """Set metrics: output -> (B,) values with each block of generated rows left out (delete-a-block jackknife).
+
+        `blocks` holds for each generated row its block 0..B-1, fixed by sample-id digest. None: no interval can be given.
+        """
+        return None
+
+    def card(self, text: str, summary: str = "", caveat: str = "") -> MetricCard:
+        """The declaration that run.json embeds."""
+        return MetricCard(
+            metric=text,
+            name=getattr(self, "plugin_name", type(self).__name__),
+            version=self.version,
+            scope=self.scope,
+            outputs=self.outputs,
+            responds_to=self.responds_to,
+            views=dict(self.views()),
+            summary=summary,
+            paper=self.paper,
+            caveat=caveat,
+        )
+
+    def need(self, n: int) -> None:
+        """TooFew when n rows are below the minimum."""
+        if n < self.minimum:
+            name = getattr(self, "plugin_name", type(self).__name__)
+            raise TooFew(f"{name} needs at least {self.minimum} images and has {n}; give more or leave it out.")
+
+
+def mean_output(
+    name: str, label: str, *, column: str = "score", direction: Any = "higher", low: float | None = 0.0,
+    high: float | None = 1.0, unit: str = "", primary: bool = True,
+) -> OutputCard:
+    """OutputCard of the mean of one column."""
+    return OutputCard(name, label, direction, low, high, unit, primary, Estimator("mean", (column,)))
+
+
+def as_float(value: Any) -> float:
+    """A 0-d tensor or number as float."""
+    return float(value.item() if isinstance(value, torch.Tensor) else value)

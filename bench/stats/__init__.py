@@ -1,0 +1,1 @@
+"""Statistics of comparison: intervals, paired differences, ranks. No torch."""
