@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError, did_you_mean
+from bench.spec import Spec
 
 KINDS: dict[str, str] = {
     "metric": "metrics",
@@ -126,7 +127,7 @@ def parameters(target: Any) -> dict[str, inspect.Parameter]:
 
 
 def create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
-    """An object of the plug-in, its parameters checked by name."""
+    """An object of the plug-in, its parameters checked by name; nested plug-ins are handed over in text form."""
     target = load(kind, name)
     known = parameters(target)
     for given in params:
@@ -135,7 +136,7 @@ def create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
     absent = [p.name for p in known.values() if p.default is p.empty and p.name not in params]
     if absent:
         raise UsageError(f"The {kind} '{name}' needs {', '.join(absent)}: write {name}({absent[0]}=...).")
-    return target(**params)
+    return target(**{k: str(v) if isinstance(v, Spec) else v for k, v in params.items()})
 
 
 def resolved(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]
 """xyxy in pixels: left, top, right, bottom."""
 
 Subject = Literal["generated", "reference", "prompt", "captions", "sample", "input"]
-Output = Literal["image", "features", "logits", "map", "detections", "answers", "text", "truth"]
+Output = Literal["image", "facts", "features", "logits", "map", "detections", "answers", "text", "truth"]
 Scope = Literal["sample", "group", "gallery", "set"]
 Direction = Literal["higher", "lower", "none"]
 Status = Literal["ok", "refused", "failed", "missing", "unreadable"]
@@ -167,13 +167,27 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class PixelFacts:
+    """What the engine notes of every image while it is decoded (output 'facts'): no metric need decode it again."""
+
+    digest: str
+    """sha256 of the decoded pixels."""
+    width: int
+    height: int
+    low: int
+    """Smallest channel value, 0..255."""
+    high: int
+    """Largest channel value: an image with low == high is constant."""
+
+
+@dataclass(frozen=True)
 class View:
     """What a metric consumes."""
 
     subject: Subject
     output: Output
     extractor: str | None = None
-    """Text form of the extractor; None for outputs that need none (image, truth, text)."""
+    """Text form of the extractor; None for outputs that need none (image, facts, truth, text)."""
     query: str | None = None
     """What the extractor is asked about the subject: None, 'prompt', 'captions', 'questions' or 'labels'."""
 
@@ -272,6 +286,8 @@ class RunSpec:
     label: str = ""
     metrics: tuple[str, ...] = ()
     panel: str = ""
+    extractors: tuple[str, ...] = ()
+    """Replacements by name, e.g. 'inception-v3(seed=0)': put into every metric that uses that extractor."""
     seed: int = 0
     repeats: int | None = None
     """Images a prompt; None: what the system offers (folder) or 1."""

@@ -39,6 +39,8 @@ class Generator:
     """True for oracle, shuffled, noise, ...: shown as a control, never ranked as a system."""
     existing: ClassVar[bool] = False
     """True when outcomes are files that exist already (recorded by path, never copied)."""
+    not_identity: ClassVar[tuple[str, ...]] = ()
+    """Parameters that do not change images (paths, timeouts): left out of digests; `identity()` says what they lead to."""
     batch_size: int = 16
     """How many requests the engine hands over at once."""
 

@@ -31,6 +31,8 @@ class Metric(torchmetrics.Metric):
     paper: ClassVar[str] = ""
     minimum: int = 1
     """Fewest generated rows for a number; instances may set it from their parameters."""
+    frames: ClassVar[bool] = False
+    """True when a row may be a story: each argument then holds a list with one row a frame. Set metrics take every frame."""
     moments_suffice: ClassVar[bool] = False
     """True when `.npz` statistics (mu, sigma) can stand for the reference features."""
 

@@ -1,0 +1,56 @@
+"""The field's names for full protocols, and named lists of metrics.
+
+Some metrics carry the field's name themselves because their defaults are the field's protocol (`is`, `clipscore`,
+`r-precision`). An alias resolves to a metric's text form and may take further parameters: `fid(extractor=inception-v3(seed=0))`. It is printed
+as a title only where the run's protocol is the alias's own; a changed extractor prints in full.
+"""
+
+from __future__ import annotations
+
+from bench.errors import UsageError, did_you_mean
+from bench.spec import Spec, parse
+
+ALIASES: dict[str, str] = {
+    "fid": "fd(extractor=inception-v3(resize=tf-fid))",
+    "clean-fid": "fd(extractor=inception-v3(resize=clean))",
+    "kid": "kd(extractor=inception-v3(resize=tf-fid))",
+    "precision-recall": "prc(extractor=inception-v3(resize=tf-fid),k=3)",
+    "fd-dinov2": "fd(extractor=timm(model=vit_large_patch14_dinov2.lvd142m,size=224))",
+}
+
+PANELS: dict[str, tuple[str, ...]] = {
+    "quick": ("fid", "kid", "is", "precision-recall", "clipscore", "r-precision", "retrieval", "collapse"),
+    "coco-30k": ("fid", "is", "clipscore"),
+    "alignment": ("clipscore", "r-precision", "retrieval"),
+    "rules": ("object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap"),
+    "scenes": (
+        "object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap",
+        "clipscore(extractor=scene-facts)", "r-precision(extractor=scene-facts)", "retrieval(extractor=scene-facts)",
+        "fd(extractor=torchvision(model=resnet18,seed=0,size=64))",
+        "kd(extractor=torchvision(model=resnet18,seed=0,size=64),subset_size=100)",
+        "prc(extractor=torchvision(model=resnet18,seed=0,size=64))",
+        "collapse",
+    ),
+}  # fmt: skip
+
+
+def expand(text: str) -> Spec:
+    """A metric or alias text as the metric's Spec; the user's parameters win over the alias's."""
+    given = parse(text)
+    if given.name not in ALIASES:
+        return given
+    full = parse(ALIASES[given.name])
+    return full.with_params(**given.params)
+
+
+def title(text: str) -> str:
+    """The field's name of a metric text where it is exactly an alias, else the text itself."""
+    names = {str(parse(full)): name for name, full in ALIASES.items()}
+    return names.get(text, text)
+
+
+def panel(name: str) -> tuple[str, ...]:
+    """The metric texts of a panel."""
+    if name not in PANELS:
+        raise UsageError(f"No panel is called '{name}'.{did_you_mean(name, PANELS)}")
+    return PANELS[name]
