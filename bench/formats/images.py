@@ -1,9 +1,10 @@
 """Decoding of image files to RGB pixels, their digest, and the encodings that the suite writes.
 
-One rule for every file: uint8 RGB, turned as its EXIF orientation says, alpha composited on white, the high byte of 16-bit
-grey (as Pillow does for 16-bit colour), the first frame of an animation. Colour profiles are ignored, as every published
-metric ignores them. 32-bit and float files have no agreed black and white, so they are refused rather than guessed at.
-Formats are an allow-list, because some of Pillow's readers start other programs. A file is read whole and decoded once.
+One rule for every file: uint8 RGB, turned as its EXIF orientation says, alpha composited on white, the high byte of
+16-bit grey (as Pillow does for 16-bit colour), the first frame of an animation. Colour profiles are ignored, as every
+published metric ignores them. 32-bit and float files have no agreed black and white, so they are refused rather than
+guessed at. Formats are an allow-list, because some of Pillow's readers start other programs. A file is read whole and
+decoded once.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def decode(source: str | Path | bytes) -> np.ndarray:
     except (UnidentifiedImageError, KeyError):
         raise BadImage(f"{name} is no image in a known format (PNG, JPEG, WebP, GIF, BMP, TIFF, ...).") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadImage(f"{name} has more than {MAX_PIXELS} pixels, the most that is decoded; make it smaller.") from None
+        raise BadImage(f"{name} has more than {MAX_PIXELS} pixels; make it smaller.") from None
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise nearly every kind on damaged bytes
@@ -59,8 +60,9 @@ def decode(source: str | Path | bytes) -> np.ndarray:
 
 
 def from_pil(image: Image.Image, name: str = "The image") -> np.ndarray:
-    """A PIL image (its current frame) -> uint8 (h, w, 3) RGB by the rules of this file; `name` begins an error's sentence."""
-    orientation = image.getexif().get(_ORIENTATION, 1) if image.info.get("exif") or _is_tiff(image) else 1
+    """A PIL image (its current frame) -> uint8 (h, w, 3) RGB by the rules above; `name` begins an error's sentence."""
+    image.load()  # first: PNG may hold its EXIF behind the pixels, and newer Pillow turns TIFF itself while loading
+    orientation = image.getexif().get(_ORIENTATION, 1)
     pixels = _rgb(image, name)
     if orientation in _TURNS:
         turns, mirrored = _TURNS[orientation]
@@ -86,7 +88,7 @@ def encode_png(array: np.ndarray) -> bytes:
 
 
 def thumbnail(array: np.ndarray, size: int) -> bytes:
-    """uint8 (h, w, 3) -> WebP (PNG where Pillow has none) of at most size x size pixels, same aspect, never enlarged."""
+    """uint8 (h, w, 3) -> WebP (PNG where Pillow has none), at most size x size pixels, same aspect, never enlarged."""
     image = _image(array)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     stream = BytesIO()
@@ -132,16 +134,12 @@ def _check_size(image: Image.Image, name: str) -> None:
         raise BadImage(f"{name} has no pixels ({width} x {height}).")
 
 
-def _is_tiff(image: Image.Image) -> bool:
-    return getattr(image, "format", None) == "TIFF"
-
-
 def _rgb(image: Image.Image, name: str) -> np.ndarray:
     mode = image.mode
-    if mode.startswith("I;16") or (mode == "I" and image.format == "PPM"):  # 16-bit grey; Pillow opens such PGM as I
+    if mode.startswith("I;16") or (mode == "I" and getattr(image, "format", None) == "PPM"):  # 16-bit PGM opens as I
         return np.repeat((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if mode in ("I", "F"):
-        raise BadImage(f"{name} has 32-bit pixels (mode {mode}), whose white is not defined; save it with 8 or 16 bits.")
+        raise BadImage(f"{name} has 32-bit pixels (mode {mode}), whose white is not defined; save it with 8.")
     if image.has_transparency_data:
         return _on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image if mode == "RGB" else image.convert("RGB"))
@@ -157,7 +155,7 @@ def _on_white(rgba: np.ndarray) -> np.ndarray:
 
 def _image(array: np.ndarray) -> Image.Image:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise BadImage(f"An image of shape {array.shape} and type {array.dtype} cannot be written; give uint8 (h, w, 3).")
+        raise BadImage(f"An array of shape {array.shape} and type {array.dtype} is no image; give uint8 (h, w, 3).")
     return Image.fromarray(np.ascontiguousarray(array))
 
 
