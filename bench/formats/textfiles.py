@@ -1,0 +1,90 @@
+"""Text, JSON and JSON-lines files read strictly: encodings detected or refused, errors with their line.
+
+UTF-8 (with or without BOM) and UTF-16 with BOM are read; anything else is refused rather than guessed at, because a
+wrong guess changes prompts silently. Lines end at LF, CRLF or CR alone: str.splitlines would also cut at form feeds and
+U+2028.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.errors import DataError
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The file's bytes, or a DataError that says why not."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"The file '{os.fspath(path)}' does not exist.") from None
+    except IsADirectoryError:
+        raise DataError(f"'{os.fspath(path)}' is a folder; give a file.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{os.fspath(path)}' cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def read_text(path: str | Path) -> str:
+    """The whole text without BOM. Raises DataError for an empty file, a NUL byte or bytes that are no UTF-8."""
+    data = read_bytes(path)
+    try:
+        text = data.decode("utf-16") if data.startswith(_UTF16) else data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"'{path}', line {line}: the byte 0x{data[error.start]:02x} is no UTF-8 text; save the file as UTF-8."
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"'{path}', line {line}: a NUL byte; this is no text file (or UTF-16 without its BOM).")
+    if not text.strip():
+        raise DataError(f"'{path}' is empty; it must hold at least one prompt.")
+    return text
+
+
+def lines(text: str) -> list[str]:
+    """Lines without their ends; blank lines at the end of the text are dropped."""
+    found = _LINE_END.split(text)
+    while found and not found[-1].strip():
+        found.pop()
+    return found
+
+
+def read_json(path: str | Path) -> Any:
+    """One JSON value; an object that has a key twice is refused, because one of its values would be lost."""
+    return _parse(read_text(path), f"'{path}'")
+
+
+def read_jsonl(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """(line from 1, value) of a JSON-lines file. A blank line in the middle is an error."""
+    for number, line in enumerate(lines(read_text(path)), 1):
+        if not line.strip():
+            raise DataError(f"'{path}', line {number}: an empty line; remove it.")
+        yield number, _parse(line, f"'{path}', line {number}")
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise DataError(f"{where} is nested too deeply to be read.") from None
+
+
+def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise DataError(f"{where} has the key '{twice}' twice in one object; keep one of them.")
+    return found
