@@ -15,7 +15,7 @@ _HOMES = {
     "run": "bench.api",
     "load_run": "bench.api",
     "compare": "bench.api",
-    "leaderboard": "bench.api",
+    "score": "bench.api",
     "register": "bench.registry",
     "BenchError": "bench.errors",
 }

@@ -201,7 +201,7 @@ def _run_from(data: Mapping[str, Any], folder: Path) -> Run:
     try:
         return Run(
             path=str(folder),
-            spec=_spec_from(data["spec"]),
+            spec=spec_from(data["spec"]),
             digest=data["digest"],
             label=data["label"],
             scores=tuple(Score(**{**s, "replicates": tuple(s["replicates"])}) for s in data["scores"]),
@@ -216,7 +216,8 @@ def _run_from(data: Mapping[str, Any], folder: Path) -> Run:
         raise StoreError(f"{folder}/run.json lacks or misnames a field ({error}); it was edited or damaged.") from error
 
 
-def _spec_from(data: Mapping[str, Any]) -> RunSpec:
+def spec_from(data: Mapping[str, Any]) -> RunSpec:
+    """A RunSpec from its JSON."""
     size = tuple(data["size"]) if data["size"] else None
     return RunSpec(**{**data, "metrics": tuple(data["metrics"]), "extractors": tuple(data["extractors"]), "size": size})
 

@@ -31,6 +31,10 @@ class Metric(torchmetrics.Metric):
     paper: ClassVar[str] = ""
     minimum: int = 1
     """Fewest generated rows for a number; instances may set it from their parameters."""
+    minimum_meanings: int = 1
+    """Fewest prompts of different meaning; instances may set it (R-precision: its candidates)."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What the dataset's samples must know: fields of Sample ('objects', 'relations', 'questions') or 'boxes'."""
     frames: ClassVar[bool] = False
     """True when a row may be a story: each argument then holds a list with one row a frame. Set metrics take every frame."""
     moments_suffice: ClassVar[bool] = False

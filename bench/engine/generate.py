@@ -1,0 +1,190 @@
+"""From requests to pixels: what a generator gives is checked, made uint8 RGB, and written as PNG.
+
+An image that exists already (a folder's, or this run's own from before an interruption) is recorded by path and not made
+again. Whatever happens to one image is an Outcome with a reason; only a generator that breaks as a whole stops the run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import store
+from bench.engine.plan import Row
+from bench.errors import BadImage, BenchError, GenerationFailed
+from bench.formats.images import decode, encode_png, pixel_digest
+from bench.generators.base import as_outcomes
+from bench.spec import digest
+from bench.types import Outcome, PixelFacts
+
+
+@dataclass(frozen=True)
+class Made:
+    """A row with its outcome and, when ok, its frames."""
+
+    row: Row
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded image of a row."""
+
+    path: str
+    """As recorded: relative to the run folder for generated images, absolute for existing ones."""
+    pixels: np.ndarray
+    facts: PixelFacts
+
+
+def produce(generator: Any, rows: Sequence[Row], folder: Path) -> Iterator[Made]:
+    """Outcomes of rows in order; rows whose images this run has already are not asked for again."""
+    for done, batch in _batches(rows, generator, folder):
+        if done:
+            yield from (Made(row, _restored(row, folder)) for row in batch)
+        else:
+            yield from _asked(generator, batch)
+
+
+def _batches(rows: Sequence[Row], generator: Any, folder: Path) -> Iterator[tuple[bool, list[Row]]]:
+    def there(row: Row) -> bool:
+        return not generator.existing and all((folder / "images" / n).is_file() for n in row.file_names())
+
+    for done, group in itertools.groupby(rows, key=there):
+        members = list(group)
+        for i in range(0, len(members), generator.batch_size):
+            yield done, members[i : i + generator.batch_size]
+
+
+def _restored(row: Row, folder: Path) -> Outcome:
+    info: dict[str, Any] = {}
+    beside = folder / "images" / f"{row.file_names()[0]}.json"
+    if beside.is_file():
+        info = store.read_json(beside)
+    return Outcome(path="\n".join(os.path.join("images", n) for n in row.file_names()), info=info)
+
+
+def _asked(generator: Any, batch: list[Row]) -> Iterator[Made]:
+    name = getattr(generator, "plugin_name", type(generator).__name__)
+    try:
+        outcomes = list(as_outcomes(generator.generate([row.request for row in batch])))
+    except (BenchError, KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:
+        raise GenerationFailed(
+            f"The generator '{name}' broke at sample '{batch[0].sample.id}': {type(error).__name__}: {error}. What is "
+            "finished is kept; mend it and repeat the command."
+        ) from error
+    if len(outcomes) != len(batch):
+        raise GenerationFailed(
+            f"The generator '{name}' gave {len(outcomes)} images for {len(batch)} requests; it must give one image or "
+            "Outcome for each, in order."
+        )
+    yield from (Made(row, outcome) for row, outcome in zip(batch, outcomes, strict=True))
+
+
+# ---- pixels (runs in worker threads) -----------------------------------------------------------------------------------
+
+
+def settle(made: Made, folder: Path) -> tuple[Outcome, list[Frame]]:
+    """Decode or write one row's images: the outcome as it is recorded, and its frames (none unless ok)."""
+    outcome, row = made.outcome, made.row
+    if outcome.status != "ok":
+        return outcome, []
+    try:
+        if outcome.image is not None:
+            return _written(row, outcome, folder)
+        return outcome, [_existing(p, folder) for p in (outcome.path or "").split("\n")]
+    except BadImage as error:
+        return Outcome(status="unreadable", reason=str(error), path=outcome.path, info=outcome.info), []
+
+
+def _existing(path: str, folder: Path) -> Frame:
+    pixels = decode(store.image_path(folder, path))
+    return Frame(path, pixels, facts_of(pixels))
+
+
+def _written(row: Row, outcome: Outcome, folder: Path) -> tuple[Outcome, list[Frame]]:
+    images = outcome.image if row.sample.frames > 1 else [outcome.image]
+    if len(images) != row.sample.frames:
+        reason = f"{row.sample.frames} frames were asked for and {len(images)} were given"
+        return Outcome(status="failed", reason=reason, info=outcome.info), []
+    try:
+        frames = [as_pixels(image) for image in images]
+    except ValueError as error:
+        return Outcome(status="failed", reason=str(error), info=outcome.info), []
+    names = [os.path.join("images", name) for name in row.file_names()]
+    if outcome.info:
+        store.write_json(folder / f"{names[0]}.json", dict(outcome.info))
+    for name, pixels in zip(names, frames, strict=True):
+        _write_png(folder / name, pixels)
+    recorded = Outcome(path="\n".join(names), info=outcome.info)
+    return recorded, [Frame(n, p, facts_of(p)) for n, p in zip(names, frames, strict=True)]
+
+
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    """Whole or absent; not flushed to disk one by one (10,000 flushes cost minutes), the recorded digest guards it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with store.disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(encode_png(pixels))
+        store.crash_point("image-temp")
+        os.replace(temporary, path)
+    store.crash_point("image-written")
+
+
+def as_pixels(image: Any) -> np.ndarray:
+    """A generator's image as uint8 (h, w, 3); ValueError says what it is instead."""
+    if hasattr(image, "convert"):
+        return np.asarray(image.convert("RGB"))
+    if hasattr(image, "detach"):
+        image = image.detach().cpu().numpy()
+    array = np.asarray(image)
+    if array.dtype != np.uint8:
+        raise ValueError(f"an image must be PIL or uint8 (h, w, 3); got {array.dtype} of shape {array.shape}")
+    if array.ndim == 2:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(f"an image must have the shape (h, w, 3); got {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def facts_of(pixels: np.ndarray) -> PixelFacts:
+    """Digest, size and range of decoded pixels."""
+    height, width = pixels.shape[:2]
+    return PixelFacts(pixel_digest(pixels), width, height, int(pixels.min()), int(pixels.max()))
+
+
+# ---- outcomes on disk ---------------------------------------------------------------------------------------------------
+
+
+def outcome_records(
+    row: Row, outcome: Outcome, frames: Sequence[tuple[str, PixelFacts]]
+) -> list[dict[str, Any]]:
+    """One record a frame (path, facts), one for a row without images, as outcomes/NNNNN.parquet holds them."""
+    base = {
+        "sample": row.sample.id, "k": row.request.k, "seed": row.request.seed, "status": outcome.status,
+        "reason": outcome.reason, "info": json.dumps(dict(outcome.info), sort_keys=True, default=str),
+    }  # fmt: skip
+    if not frames:
+        blank = {"frame": 0, "image": outcome.path or "", "digest": "", "width": 0, "height": 0, "low": 0, "high": 0}
+        return [{**base, **blank}]
+    return [
+        {
+            **base, "frame": f, "image": path, "digest": facts.digest, "width": facts.width, "height": facts.height,
+            "low": facts.low, "high": facts.high,
+        }
+        for f, (path, facts) in enumerate(frames)
+    ]  # fmt: skip
+
+
+def input_digest(pixels: str, queries: Iterable[str]) -> str:
+    """Digest of what an extractor looks at: the pixels alone, or the pixels and what is asked about them."""
+    asked = list(queries)
+    return digest([pixels, asked]) if asked else pixels

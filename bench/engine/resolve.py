@@ -1,0 +1,294 @@
+"""From a RunSpec to objects, everything checked before heavy work: all that is wrong is named in one error.
+
+The default panel adapts: a metric whose reference, truth or minimum is absent is left out with one line that says what brings
+it; a metric asked for by name is an error instead. Missing weights are always an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench import aliases, registry
+from bench.errors import BenchError, UsageError
+from bench.spec import Spec, System, digest, order_key, parse, parse_system
+from bench.study import merge_extractor
+from bench.types import MetricCard, Outcome, Request, RunSpec, Sample, View
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A metric of a run."""
+
+    text: str
+    metric: Any
+    card: MetricCard
+    by_name: bool
+    """False when it comes from an adaptive panel."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A RunSpec with everything looked up."""
+
+    spec: RunSpec
+    system: System
+    generator: Any
+    dataset: Any
+    samples: tuple[Sample, ...]
+    """The slice, in plan order (by digest of the id)."""
+    every: Mapping[str, Sample]
+    """All samples of the dataset by id, in its own order."""
+    repeats: int
+    prompts: str
+    """Digest of the slice's prompt list (ids and texts)."""
+    whole: bool
+    """Whether the slice is the full list."""
+    metrics: tuple[Asked, ...] = ()
+    extractors: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Text form -> extractor object."""
+    notes: tuple[str, ...] = ()
+
+
+def resolve(spec: RunSpec, context_options: Mapping[str, Any], generator: Any = None) -> Resolved:
+    """Dataset, generator, slice, metrics and extractors of a spec; UsageError naming every problem found."""
+    dataset = build("dataset", parse(spec.dataset))
+    fail_on(dataset.problems())
+    every = {s.id: s for s in _unique(dataset)}
+    if not every:
+        raise UsageError(f"The dataset {spec.dataset} has no samples.")
+    system = parse_system(spec.system)
+    made = generator or build("generator", system.generator)
+    fail_on(made.problems())
+    made.setup(_context(spec, dataset, every, context_options))
+    samples, whole = _slice(spec.only, every, made)
+    repeats = spec.repeats or made.repeats() or 1
+    resolved = Resolved(
+        spec, system, made, dataset, samples, every, repeats, prompts_digest(samples), whole, notes=tuple(made.notes())
+    )
+    return with_metrics(resolved, spec)
+
+
+def build(kind: str, spec: Spec) -> Any:
+    """The plug-in object of a Spec."""
+    return registry.create(kind, spec.name, spec.params)
+
+
+def fail_on(problems: Sequence[str]) -> None:
+    """One UsageError for all sentences."""
+    if problems:
+        raise UsageError(*problems)
+
+
+def _unique(dataset: Any) -> list[Sample]:
+    samples = list(dataset)
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.id in seen:
+            raise UsageError(f"The dataset has two samples with the id '{sample.id}'; ids must be unique.")
+        if not sample.prompt.strip():
+            raise UsageError(f"The prompt of sample '{sample.id}' is empty; give it a text or remove the line.")
+        seen.add(sample.id)
+    return samples
+
+
+def _context(spec: RunSpec, dataset: Any, every: Mapping[str, Sample], options: Mapping[str, Any]) -> Any:
+    from bench.generators.base import Context
+
+    return Context(
+        samples=every, dataset=spec.dataset, training=dataset.training, load_image=dataset.load_image,
+        notify=options.get("notify", lambda line: None),
+    )  # fmt: skip
+
+
+def prompts_digest(samples: Sequence[Sample]) -> str:
+    """Digest of ids and prompts in plan order: part of run and protocol."""
+    return digest([[s.id, s.prompt] for s in samples])
+
+
+# ---- the slice ---------------------------------------------------------------------------------------------------------
+
+
+def _slice(only: str, every: Mapping[str, Sample], generator: Any) -> tuple[tuple[Sample, ...], bool]:
+    ordered = sorted(every.values(), key=lambda s: order_key(s.id))
+    chosen = _chosen(only, ordered, every, generator)
+    if not chosen:
+        raise UsageError(f"--only {only} leaves no sample of the dataset's {len(every)}.")
+    return tuple(chosen), len(chosen) == len(ordered)
+
+
+def _chosen(only: str, ordered: list[Sample], every: Mapping[str, Sample], generator: Any) -> list[Sample]:
+    if not only:
+        return ordered
+    kind, _, count = only.partition(":")
+    if kind == "first":
+        if not count.isdigit() or int(count) < 1:
+            raise UsageError(f"--only first:N takes a whole number above 0; got '{only}'.")
+        return ordered[: int(count)]
+    if only == "present":
+        return present(ordered, generator)
+    return _listed(only, ordered, every)
+
+
+def present(samples: Sequence[Sample], generator: Any) -> list[Sample]:
+    """The samples of which an existing-image generator has at least one image; all, for others."""
+    if not generator.existing:
+        return list(samples)
+    requests = [Request(s.id, 0, s.prompt, 0, s.frames) for s in samples]
+    outcomes = generator.generate(requests)
+    return [s for s, o in zip(samples, outcomes, strict=True) if not isinstance(o, Outcome) or o.status == "ok"]
+
+
+def _listed(path: str, ordered: list[Sample], every: Mapping[str, Sample]) -> list[Sample]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            wanted = {line.strip() for line in file if line.strip()}
+    except OSError as error:
+        raise UsageError(
+            f"--only takes first:N, present, or a file of sample ids, one a line; '{path}' cannot be read ({error})."
+        ) from error
+    unknown = sorted(wanted - set(every))
+    if unknown:
+        raise UsageError(f"{path} names {len(unknown)} ids that the dataset lacks, e.g. '{unknown[0]}'.")
+    return [s for s in ordered if s.id in wanted]
+
+
+# ---- metrics -----------------------------------------------------------------------------------------------------------
+
+
+def with_metrics(resolved: Resolved, spec: RunSpec) -> Resolved:
+    """The resolved run with the spec's metrics (or the adaptive panel), their cards and extractors."""
+    wanted = [(text, True) for text in spec.metrics] or _panel(spec, resolved)
+    asked: list[Asked] = []
+    extractors: dict[str, Any] = dict(resolved.extractors)
+    notes, problems = list(resolved.notes), []
+    for text, by_name in wanted:
+        try:
+            one = _ask(text, spec, by_name)
+        except BenchError as error:
+            problems += error.messages
+            continue
+        lack = _lacks(one, resolved, spec)
+        if lack and by_name:
+            problems.append(f"{aliases.title(one.text)} cannot be computed here: {lack}")
+        elif lack:
+            notes.append(f"{aliases.title(one.text)} is left out: {lack}")
+        elif one.text not in {a.text for a in asked}:
+            asked.append(one)
+    for one in asked:
+        problems += _gather(one, extractors)
+    fail_on(list(dict.fromkeys(problems)))
+    if not asked:
+        raise UsageError("No metric of the panel can be computed here:", *notes[len(resolved.notes) :])
+    full = dataclasses.replace(spec, metrics=tuple(a.text for a in asked))
+    asked = [_with_caveat(a, extractors) for a in asked]
+    return dataclasses.replace(
+        resolved, spec=full, metrics=tuple(asked), extractors=extractors, notes=tuple(notes)
+    )
+
+
+def _panel(spec: RunSpec, resolved: Resolved) -> list[tuple[str, bool]]:
+    return [(text, False) for text in aliases.panel(spec.panel or resolved.dataset.panel)]
+
+
+def _ask(text: str, spec: RunSpec, by_name: bool) -> Asked:
+    full = _replaced(aliases.expand(text), spec.extractors)
+    metric = build("metric", full)
+    entry = registry.lookup("metric", full.name)
+    return Asked(str(full), metric, metric.card(str(full), entry.summary), by_name)
+
+
+def _replaced(metric: Spec, replacements: Sequence[str]) -> Spec:
+    """The metric with extractor replacements put in where an extractor of that name is used, defaults included."""
+    over = {s.name: s for s in (parse(text) for text in replacements)}
+    if not over:
+        return metric
+    params = dict(metric.params)
+    for key, value in registry.resolved("metric", metric.name, metric.params).items():
+        if key.endswith("extractor") and value is not None:
+            used = value if isinstance(value, Spec) else parse(str(value))
+            if used.name in over:
+                params[key] = merge_extractor(used, over[used.name])
+    return Spec(metric.name, params)
+
+
+def _lacks(asked: Asked, resolved: Resolved, spec: RunSpec) -> str:
+    """Why the dataset or the number of images does not allow this metric, and what would; '' when it does."""
+    metric, subjects = asked.metric, {v.subject for v in asked.card.views.values()}
+    rows = len(resolved.samples) * resolved.repeats
+    if "reference" in subjects and spec.reference != "others" and not has_reference(resolved.dataset, metric):
+        return "it compares with reference images; add --reference DIR, statistics .npz or a dataset."
+    for need in metric.needs:
+        if not any(_knows(s, need) for s in resolved.samples):
+            return f"it needs {need}, which the dataset {spec.dataset} does not state; use a dataset that does."
+    if rows < metric.minimum:
+        return f"it needs at least {metric.minimum} images and there are {rows}; give more{_smaller(asked)}."
+    meanings = len({s.meaning for s in resolved.samples})
+    if meanings < metric.minimum_meanings:
+        return (
+            f"it needs {metric.minimum_meanings} prompts of different meaning and there are {meanings}; "
+            f"give more{_smaller(asked)}."
+        )
+    if asked.card.scope != "set" and not metric.frames and any(s.frames > 1 for s in resolved.samples):
+        return "it judges single images and the dataset holds stories of several frames; use a set metric."
+    return ""
+
+
+def _smaller(asked: Asked) -> str:
+    known = registry.parameters(type(asked.metric))
+    for name in ("subset_size", "candidates"):
+        if name in known:
+            return f", or lower {name}="
+    return ""
+
+
+def has_reference(dataset: Any, metric: Any = None) -> bool:
+    """Whether a dataset offers reference images (or statistics, for metrics which moments suffice)."""
+    if getattr(dataset, "statistics", None) is not None:
+        return metric is None or bool(metric.moments_suffice)
+    return next(iter(dataset.references()), None) is not None
+
+
+def _knows(sample: Sample, need: str) -> bool:
+    if need == "boxes":
+        return any(thing.box is not None for thing in sample.objects)
+    return bool(getattr(sample, need))
+
+
+def _gather(asked: Asked, extractors: dict[str, Any]) -> list[str]:
+    """Make the extractors that a metric's views name; returns what is wrong with them."""
+    problems: list[str] = []
+    for argument, view in asked.card.views.items():
+        if view.extractor is None:
+            continue
+        text = str(parse(view.extractor))
+        try:
+            if text not in extractors:
+                extractors[text] = build("extractor", parse(text))
+                problems += extractors[text].problems()
+            problems += _gives(view, extractors[text], argument, asked)
+        except BenchError as error:
+            problems += error.messages
+    return problems
+
+
+def _gives(view: View, extractor: Any, argument: str, asked: Asked) -> list[str]:
+    texts = view.subject in ("prompt", "captions")
+    offered = extractor.text_outputs if texts else extractor.image_outputs
+    if view.output in offered:
+        return []
+    kind = "texts" if texts else "images"
+    return [
+        f"{asked.text} needs {view.output} of {kind} and {view.extractor} gives {', '.join(offered) or 'none'}; "
+        f"name another extractor for '{argument}'."
+    ]
+
+
+def _with_caveat(asked: Asked, extractors: Mapping[str, Any]) -> Asked:
+    used = [extractors[str(parse(v.extractor))] for v in asked.card.views.values() if v.extractor]
+    caveats = list(dict.fromkeys(e.caveat for e in used if e.caveat))
+    if not caveats:
+        return asked
+    return dataclasses.replace(asked, card=dataclasses.replace(asked.card, caveat="; ".join(caveats)))

@@ -1,0 +1,119 @@
+"""The rows that metrics read: views, truth and facts of a run's images, shard by shard, aligned with the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from bench.engine import views
+from bench.engine.extract import outcomes_path, view_path
+from bench.engine.plan import Plan, Row
+from bench.errors import Incomplete
+from bench.spec import parse
+from bench.types import PixelFacts, Sample, View
+
+
+@dataclass(frozen=True)
+class Slab:
+    """The ok rows of one shard: one entry an image (or a frame), aligned lists."""
+
+    keys: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    facts: tuple[PixelFacts, ...]
+    images: tuple[str, ...]
+    views: Mapping[str, Mapping[str, Any]]
+    """Extractor key -> output -> rows."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Encoded texts: extractor text -> text -> outputs."""
+
+    table: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    def prompt(self, extractor: str, output: str, sample: Sample) -> Any:
+        """The output of a sample's prompt."""
+        return self.table[extractor][sample.prompt][output]
+
+    def captions(self, extractor: str, output: str, sample: Sample) -> Any:
+        """The outputs of all captions of a sample: a (c, ...) tensor or a list."""
+        found = [self.table[extractor][c][output] for c in sample.captions]
+        return torch.stack(found) if output in views.TENSORS else found
+
+
+def outcomes(plan: Plan) -> pd.DataFrame:
+    """All outcomes of a run in plan order; Incomplete when a shard is absent."""
+    absent = [i for i in range(len(plan.shards)) if not outcomes_path(plan.folder, i).is_file()]
+    if absent:
+        raise Incomplete(
+            f"{plan.folder} lacks {len(absent)} of {len(plan.shards)} shards (the first: {absent[0]}); run the missing "
+            "--shard parts, or repeat `bench run` without --shard, then score again."
+        )
+    return pd.concat([pd.read_parquet(outcomes_path(plan.folder, i)) for i in range(len(plan.shards))], ignore_index=True)
+
+
+def slabs(plan: Plan, keys: Sequence[str]) -> Iterator[Slab]:
+    """The ok rows of every shard with the views of these extractor keys."""
+    for index, rows in enumerate(plan.shards):
+        frame = pd.read_parquet(outcomes_path(plan.folder, index))
+        slab = _slab(plan, index, rows, frame[frame["status"] == "ok"], keys)
+        if slab.keys:
+            yield slab
+
+
+def _slab(plan: Plan, index: int, rows: Sequence[Row], fine: pd.DataFrame, keys: Sequence[str]) -> Slab:
+    by_row = {(r.sample.id, r.request.k): r for r in rows}
+    found = [by_row[pair] for pair in zip(fine["sample"], fine["k"], strict=True)]
+    names = tuple(r.frame_keys()[f] for r, f in zip(found, fine["frame"], strict=True))
+    facts = tuple(PixelFacts(*f) for f in zip(*(fine[c] for c in ("digest", "width", "height", "low", "high")), strict=True))
+    loaded = {k: _view(plan.folder, k, index, names) for k in keys} if names else {}
+    return Slab(names, tuple(r.sample for r in found), facts, tuple(fine["image"]), loaded)
+
+
+def _view(folder: Path, key: str, index: int, names: tuple[str, ...]) -> Mapping[str, Any]:
+    path = view_path(folder, key, index)
+    if not path.is_file():
+        raise Incomplete(f"{path} is missing; repeat the run's command to make it.")
+    rows = views.read(path)
+    if rows.keys != names:
+        raise Incomplete(f"{path} belongs to other images; delete it and repeat the run's command.")
+    return rows.outputs
+
+
+def arguments(
+    wanted: Mapping[str, View], slab: Slab, keys: Mapping[str, str], texts: Texts, other: Callable[[Sample], Sample],
+    pixels: Callable[[str], Any],
+) -> dict[str, Any]:
+    """The arguments of `update` for a slab. `other` maps a row's sample to the one whose text and truth it is given."""
+    return {
+        name: _argument(view, slab, keys, texts, other, pixels)
+        for name, view in wanted.items()
+        if view.subject != "reference"
+    }
+
+
+def _argument(
+    view: View, slab: Slab, keys: Mapping[str, str], texts: Texts, other: Callable[[Sample], Sample],
+    pixels: Callable[[str], Any],
+) -> Any:
+    extractor = str(parse(view.extractor)) if view.extractor else ""
+    if view.subject == "generated":
+        if view.output == "facts":
+            return list(slab.facts)
+        if view.output == "image":
+            return [pixels(path) for path in slab.images]
+        return slab.views[keys[extractor]][view.output]
+    given = [other(s) for s in slab.samples]
+    if view.output == "truth":
+        return given
+    if view.output == "text":
+        return [s.prompt if view.subject == "prompt" else list(s.captions) for s in given]
+    if view.subject == "prompt":
+        found = [texts.prompt(extractor, view.output, s) for s in given]
+        return torch.stack(found) if view.output in views.TENSORS else found
+    return [texts.captions(extractor, view.output, s) for s in given]
