@@ -1,0 +1,276 @@
+"""Weights of frozen models as files: where they are looked for, how they are checked, read and (if allowed) downloaded.
+
+Order of search: BENCH_HOME/weights, torch hub's checkpoints (where torchvision and torch-fidelity put theirs too),
+then the Hugging Face cache. Files are identified by their sha256, which is remembered by path, size and mtime,
+because hashing a gigabyte at every start would cost seconds. Only safetensors and `weights_only=True` pickles are
+read: a weights file is never allowed to run code, hence TorchScript archives are refused.
+
+The network is touched only when the environment says BENCH_ALLOW_DOWNLOAD=1 (the command line's --allow-download).
+torch is imported inside `read` and `apply` alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import pickle
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bench.errors import DataError, DiskError, NotFinite, WeightsMissing
+from bench.store import disk_errors, home, write_atomic
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger("bench")
+_BLOCK = 1 << 20
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+"""File names that are taken for weights."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One published set of weights."""
+
+    names: tuple[str, ...] = ()
+    """File names that mean these weights and no others, the preferred first; a download gets the first."""
+    hub: str = ""
+    """Hugging Face repository 'owner/name', where the same file may be cached."""
+    hub_names: tuple[str, ...] = ()
+    """File names within that repository."""
+    url: str = ""
+    """Where it can be downloaded."""
+    sha256: str = ""
+    """Its digest or the first digits of it (8 or more); empty: not known, the first use pins it."""
+
+
+# ---- search ---------------------------------------------------------------------------------------------------------
+
+
+def may_download() -> bool:
+    """Whether this process may fetch weights from the network."""
+    return os.environ.get("BENCH_ALLOW_DOWNLOAD", "") not in ("", "0", "false", "no")
+
+
+def folders() -> list[Path]:
+    """Folders that hold weights as plain files, in order of search."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    torch_home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
+    return [home() / "weights", torch_home / "hub" / "checkpoints"]
+
+
+def hub_folder(repository: str) -> Path:
+    """Where the Hugging Face cache keeps a repository."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
+    return Path(root) / f"models--{repository.replace('/', '--')}"
+
+
+def find(names: Sequence[str], hub: str = "", hub_names: Sequence[str] = ()) -> Path | None:
+    """The first existing file of these names; in the Hugging Face cache, revision `main` before any other."""
+    places = [folder / name for folder in folders() for name in names]
+    if hub:
+        places += [revision / name for revision in _revisions(hub_folder(hub) / "snapshots") for name in hub_names]
+    return next((place for place in places if place.is_file()), None)
+
+
+def located(source: Source) -> Path | None:
+    """The file of a source on this machine."""
+    return find(source.names, source.hub, source.hub_names)
+
+
+def _revisions(snapshots: Path) -> list[Path]:
+    if not snapshots.is_dir():
+        return []
+    with contextlib.suppress(OSError):
+        main = snapshots / (snapshots.parent / "refs" / "main").read_text().strip()
+        return [main, *sorted(p for p in snapshots.iterdir() if p != main)]
+    return sorted(snapshots.iterdir())
+
+
+def looked_for(source: Source) -> str:
+    """'NAME in FOLDER and FOLDER, and NAME in the Hugging Face cache', for messages."""
+    places = f"{' or '.join(source.names)} in {' and '.join(str(folder) for folder in folders())}"
+    return f"{places}, and {source.hub_names[0]} in {hub_folder(source.hub)}" if source.hub_names else places
+
+
+def obtain(source: Source, who: str) -> Path:
+    """The file of a source: found, or downloaded where allowed; WeightsMissing says where it was looked for."""
+    path = located(source)
+    if path is None:
+        if not (may_download() and source.url):
+            raise WeightsMissing(absent(source, who))
+        return download(source.url, source.sha256, name=source.names[0])
+    if not sha256(path).startswith(source.sha256):
+        raise DataError(
+            f"{path} is damaged or another file: its sha256 is {sha256(path)[:16]}... where {source.sha256}... is "
+            f"expected; delete it, or give it by path (weights={path}) if it is meant."
+        )
+    return path
+
+
+def absent(source: Source, who: str) -> str:
+    """The sentence about missing weights."""
+    fetch = "--allow-download fetches them, or " if source.url else ""
+    return (
+        f"{who} has no weights on this machine (looked for {looked_for(source)}): {fetch}"
+        "give weights=PATH, or ask for the clearly named random network with seed=0."
+    )
+
+
+# ---- digests --------------------------------------------------------------------------------------------------------
+
+
+def sha256(path: Path) -> str:
+    """sha256 (hex) of a file, remembered under BENCH_HOME by path, size and time of change."""
+    status = path.stat()
+    where = str(path.resolve())
+    key = [where, status.st_size, status.st_mtime_ns]
+    note = home() / "sha256" / f"{hashlib.sha256(where.encode()).hexdigest()[:32]}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        known = json.loads(note.read_text())
+        if known["key"] == key:
+            return str(known["sha256"])
+    found = _hash(path)
+    with contextlib.suppress(OSError, DiskError):
+        write_atomic(note, json.dumps({"key": key, "sha256": found}).encode())
+    return found
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """The state dict of a safetensors or torch file, on the CPU; a DataError says why a file is refused."""
+    if not path.is_file():
+        raise WeightsMissing(f"The weights file {path} does not exist; give the path of a {', '.join(ENDINGS)} file.")
+    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    bad = next((k for k, v in state.items() if v.is_floating_point() and not bool(v.isfinite().all())), None)
+    if bad is not None:
+        raise NotFinite(f"The weights file {path} holds NaN or infinite numbers ('{bad}'); fetch or train it again.")
+    return state
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"{path} is no readable safetensors file ({error}); fetch it again.") from error
+
+
+def _read_torch(path: Path) -> dict[str, torch.Tensor]:
+    import torch
+
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise DataError(
+            f"{path} is refused as weights ({reason}): only tensors are read, never code (no TorchScript, no pickled "
+            "objects); save its state_dict() as safetensors or with torch.save, and give that file."
+        ) from error
+    return _tensors(loaded, path)
+
+
+def _tensors(loaded: Any, path: Path) -> dict[str, torch.Tensor]:
+    """The state dict inside the usual wrappings of checkpoints."""
+    import torch
+
+    for key in ("state_dict", "model"):
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping) or not loaded or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
+        raise DataError(f"{path} holds no state dict (a mapping of names to tensors); save model.state_dict() instead.")
+    prefixed = all(str(name).startswith("module.") for name in loaded)
+    return {str(name).removeprefix("module.") if prefixed else str(name): value for name, value in loaded.items()}
+
+
+def apply(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, who: str) -> None:
+    """Load a state dict strictly; a DataError names the first key that is absent, unknown or of another shape."""
+    own = module.state_dict()
+    free = {k for k in own if k.endswith("num_batches_tracked")}
+    for name in sorted(own):
+        if name not in state and name not in free:
+            _unfit(path, who, f"'{name}' is absent from it")
+        if name in state and state[name].shape != own[name].shape:
+            _unfit(path, who, f"'{name}' has shape {tuple(state[name].shape)} where {tuple(own[name].shape)} is needed")
+    unknown = sorted(set(state) - set(own) - {"num_batches_tracked"})
+    if unknown:
+        _unfit(path, who, f"the network has no '{unknown[0]}'")
+    module.load_state_dict(dict(state), strict=False)
+
+
+def _unfit(path: Path, who: str, why: str) -> NoReturn:
+    raise DataError(f"{path} holds no weights of {who}: {why}; give the file that belongs to this network.")
+
+
+# ---- download -------------------------------------------------------------------------------------------------------
+
+
+def download(url: str, digest: str = "", *, name: str = "", timeout: float = 30.0) -> Path:
+    """Fetch a file into BENCH_HOME/weights; resumes a broken transfer, checks sha256, renames at the end.
+
+    `digest` may be the first digits only. Raises WeightsMissing when downloads are not allowed or the server fails, and
+    DataError when the content is not what the digest says (the partial file is deleted).
+    """
+    if not may_download():
+        raise WeightsMissing(f"{url} may not be fetched: allow it with --allow-download (BENCH_ALLOW_DOWNLOAD=1).")
+    target = home() / "weights" / (name or Path(urllib.parse.urlparse(url).path).name)
+    part = target.with_name(target.name + ".part")
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _log.info("fetching %s", url)
+        _fetch(url, part, timeout)
+        found = _hash(part)
+        if not found.startswith(digest):
+            part.unlink()
+            raise DataError(f"{url} gave a file of sha256 {found[:16]}... where {digest}... is expected; try again.")
+        os.replace(part, target)
+    _log.info("%s has sha256 %s", target, found)
+    return target
+
+
+def _fetch(url: str, part: Path, timeout: float) -> None:
+    start = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "text-image-bench", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as reply:
+            _save(reply, part, resumed=start > 0 and reply.status == 206)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and start:  # the part is complete already, or longer than the file: the digest decides
+            return
+        raise WeightsMissing(f"{url} cannot be fetched: the server says {error.code} {error.reason}.") from error
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise WeightsMissing(f"{url} cannot be fetched ({error}); what came is kept, so try again.") from error
+
+
+def _save(reply: Any, part: Path, *, resumed: bool) -> None:
+    expected = reply.headers.get("Content-Length")
+    got = 0
+    with part.open("ab" if resumed else "wb") as out:
+        while block := reply.read(_BLOCK):
+            out.write(block)
+            got += len(block)
+        out.flush()
+        os.fsync(out.fileno())
+    if expected is not None and got < int(expected):
+        raise ConnectionError(f"{got} of {expected} bytes came")
