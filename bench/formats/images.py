@@ -141,11 +141,11 @@ def _rgb(image: Image.Image, name: str) -> np.ndarray:
     if mode in ("I", "F"):
         raise BadImage(f"{name} has 32-bit pixels (mode {mode}), whose white is not defined; save it with 8.")
     if image.has_transparency_data:
-        return _on_white(np.asarray(image.convert("RGBA")))
+        return on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image if mode == "RGB" else image.convert("RGB"))
 
 
-def _on_white(rgba: np.ndarray) -> np.ndarray:
+def on_white(rgba: np.ndarray) -> np.ndarray:
     """uint8 (h, w, 4) -> uint8 (h, w, 3): alpha over white, rounded to nearest."""
     alpha = rgba[..., 3:].astype(np.uint16)
     if alpha.min() == 255:

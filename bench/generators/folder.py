@@ -1,0 +1,108 @@
+"""`folder`: images that exist already, matched to prompts by a declared rule and recorded by path, never copied.
+
+The fingerprint is over (sample, k, content): moving or copying the folder keeps it, and so does renaming files as long
+as the same images meet the same prompts; another rule or another image changes it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any, ClassVar
+
+from bench.errors import BenchError, DataError
+from bench.formats.folders import Listing, file_digest, list_images, manifest_digest
+from bench.formats.manifests import find_manifest, read_manifest
+from bench.formats.matching import RULES, Matching, match
+from bench.generators.base import Context, Generator
+from bench.registry import register
+from bench.spec import digest
+from bench.types import Outcome, Request
+
+
+@register("generator", "folder", summary="images that exist already, in a folder")
+class Folder(Generator):
+    """`path`: the folder, searched with its subfolders. `match`: index, stem, caption, manifest or auto.
+
+    `manifest`: a table (csv, tsv, jsonl) of file and sample or prompt; default: the folder's own manifest.* if any.
+    """
+
+    existing: ClassVar[bool] = True
+    not_identity: ClassVar[tuple[str, ...]] = ("path", "match", "manifest")
+
+    def __init__(self, path: str, match: str = "auto", manifest: str | None = None) -> None:
+        self.path, self.rule, self.manifest = os.path.expanduser(str(path)), str(match), manifest
+        self.matching: Matching | None = None
+
+    def problems(self) -> list[str]:
+        """Unknown rule, absent folder, folder without images, unreadable manifest: each a sentence."""
+        if self.rule not in (*RULES, "auto"):
+            return [f"match={self.rule} is no rule of matching; give auto, {', '.join(RULES)}."]
+        try:
+            if not self.listing.files:
+                return [f"The folder '{self.path}' holds no images (of {len(self.listing.others)} files)."]
+            _ = self._entries
+        except BenchError as error:
+            return list(error.messages)
+        return []
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The images below the folder, listed once."""
+        return list_images(self.path)
+
+    @cached_property
+    def _entries(self) -> Sequence[Any] | None:
+        table = self.manifest or (find_manifest(self.path) if self.rule in ("auto", "manifest") else None)
+        return read_manifest(os.path.expanduser(table)) if table else None
+
+    def setup(self, context: Context) -> None:
+        """Match the files with all samples of the dataset; shows the rule, the counts and three pairs."""
+        super().setup(context)
+        try:
+            self.matching = match(self.listing.files, list(context.samples.values()), self.rule, self._entries)
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}") from None
+        for line in (*self.matching.summary(), *self.matching.preview(3)):
+            context.notify(line)
+
+    def identity(self) -> Mapping[str, Any]:
+        """sha256 over (sample, k, content); before `setup` over (name, content)."""
+        if self.matching is None:
+            return {"files": manifest_digest(self.path, self.listing.files)}
+        return {"files": self._paired_digest}
+
+    @cached_property
+    def _paired_digest(self) -> str:
+        assert self.matching is not None
+        pairs = sorted(self.matching.pairs.items())
+        paths = [(key, self._path(file)) for key, joined in pairs for file in joined.split("\n")]
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                contents = list(pool.map(lambda pair: file_digest(pair[1]), paths))
+        except OSError as error:
+            raise DataError(f"'{error.filename}' cannot be read: {error.strerror}.") from None
+        return digest([[*key, content] for (key, _), content in zip(paths, contents, strict=True)])
+
+    def repeats(self) -> int | None:
+        return self.matching.repeats if self.matching else None
+
+    def notes(self) -> list[str]:
+        """How the files were matched, with the numbers of missing, extra and duplicate images, and what was ignored."""
+        return [*(self.matching.summary() if self.matching else ()), *self.listing.notes()]
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Outcome]:
+        if self.matching is None:
+            raise DataError(f"The folder '{self.path}' was asked for images before it was matched; call setup first.")
+        for request in requests:
+            files = self.matching.pairs.get((request.sample_id, request.k))
+            if files is None:
+                reason = f"no image in '{self.path}' belongs to this prompt (matched by {self.matching.rule})"
+                yield Outcome(status="missing", reason=reason)
+            else:
+                yield Outcome(path="\n".join(self._path(file) for file in files.split("\n")))
+
+    def _path(self, file: str) -> str:
+        return self.listing.path(file)
