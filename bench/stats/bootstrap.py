@@ -1,0 +1,166 @@
+"""Cluster bootstrap of estimators, joint over systems, and the interval that fits the data at hand.
+
+Groups (prompts, photographs) are resampled, never images: images of one prompt are not independent. The draws depend
+on the number of groups, the number of resamples and the seed alone, so that any two tables over the same groups are
+resampled alike and may be subtracted. Intervals: Wilson for a proportion with one row a group; t on the linearised
+estimate below 100 groups, where bootstrap intervals are too short; BCa above (Efron 1987), percentile where BCa is
+undefined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+from bench.stats.kernels import Kernel, kernel, matrix
+from bench.types import Estimator
+
+RESAMPLES = 2000
+FEW_GROUPS = 100
+"""Below this many groups the t interval is used."""
+LEVEL = 0.95
+
+_CHUNK = 1 << 22
+"""Weights held at once (numbers of 8 bytes)."""
+
+Interval = tuple[float, float, str]
+"""Low, high, method; NaN ends with a method that begins 'no interval' where none can be given."""
+
+
+def estimate(estimator: Estimator, table: Mapping[str, Any]) -> float:
+    """The score of a table: column -> (n,) numbers (and the tag of `macro`); NaN when no row counts."""
+    rows = len(matrix(estimator, table, 0))
+    return float(_point(kernel(estimator, table, np.zeros(rows, dtype=int)))[0])
+
+
+def bootstrap(
+    estimator: Estimator, columns: Mapping[str, Any], groups: Sequence[Any] | np.ndarray, *, resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> np.ndarray:
+    """Replicate values: (resamples,) for columns (n,); (resamples, S), drawn jointly, for columns (n, S)."""
+    found = replicates(kernel(estimator, columns, groups), resamples, seed)
+    joint = np.ndim(columns[estimator.columns[0]]) == 2
+    return found if joint else found[:, 0]
+
+
+def interval(
+    estimator: Estimator, columns: Mapping[str, Any], groups: Sequence[Any] | np.ndarray, *, resamples: int = RESAMPLES,
+    seed: int = 0, level: float = LEVEL,
+) -> Interval:
+    """Interval of one system's score: (low, high, method).
+
+    columns: name -> (n,); NaN rows are excluded rows; groups: (n,) labels of the resampling unit. A zero-width interval
+    says so in its method; where there is no interval (one group), both ends are NaN and the method says why.
+    """
+    made = kernel(estimator, columns, groups)
+    if estimator.kind == "mean" and made.rows == made.groups > 0:
+        values = matrix(estimator, columns, 0)[:, 0]
+        values = values[np.isfinite(values)]
+        if np.isin(values, (0.0, 1.0)).all():
+            return (*wilson(int(values.sum()), len(values), level), f"Wilson interval, {len(values)} groups")
+    return interval_of(made, resamples, seed, level)
+
+
+def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Score interval of a proportion (Wilson 1927), without continuity correction; it stays within [0, 1]."""
+    z = special.ndtri((1 + level) / 2)
+    centre = (successes + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * np.sqrt(successes * (n - successes) / n + z * z / 4)
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def interval_of(made: Kernel, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL) -> Interval:
+    """The interval of a kernel of one system (`interval`, paired differences)."""
+    if made.groups < 2:
+        return np.nan, np.nan, f"no interval: {'one group' if made.groups else 'no row'}"
+    point, influence = float(_point(made)[0]), made.influence()
+    if influence is not None and np.abs(influence).max() <= 1e-12 * max(1.0, abs(point)):
+        return point, point, f"zero width: all {made.groups} groups are equal"
+    if influence is not None and made.groups < FEW_GROUPS:
+        half = float(stats.t.ppf((1 + level) / 2, made.groups - 1)) * standard_error(influence)
+        return point - half, point + half, f"t interval, {made.groups} groups"
+    draws = replicates(made, resamples, seed)[:, 0]
+    return _from_draws(point, draws[np.isfinite(draws)], influence, made.groups, level)
+
+
+def standard_error(influence: np.ndarray) -> float:
+    """Linearised cluster-robust standard error; for a mean with one row a group exactly sd / sqrt(n)."""
+    groups = len(influence)
+    return float(np.sqrt(groups / (groups - 1) * np.square(influence).sum()))
+
+
+def replicates(made: Kernel, resamples: int, seed: int) -> np.ndarray:
+    """(resamples, S) estimates under multinomial weights of the groups."""
+    return np.concatenate([made.values(weights) for weights in _weights(made.groups, resamples, seed)])
+
+
+def flips(groups: int, count: int, seed: int) -> Iterator[np.ndarray]:
+    """(r, groups) of 0 and 1 by fair coins, `count` rows in all: the exchanges of a paired permutation test."""
+    return _chunks(groups, count, seed, "flips")
+
+
+def _weights(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    return _chunks(groups, resamples, seed, "weights")
+
+
+def _chunks(groups: int, count: int, seed: int, kind: str) -> Iterator[np.ndarray]:
+    if groups * count <= _CHUNK:
+        yield _whole(groups, count, seed, kind)
+        return
+    rng = _rng(seed, kind)
+    step = max(1, _CHUNK // max(groups, 1))
+    for start in range(0, count, step):
+        yield _draw(rng, groups, min(step, count - start), kind)
+
+
+@lru_cache(maxsize=4)
+def _whole(groups: int, count: int, seed: int, kind: str) -> np.ndarray:
+    """Kept, because every metric of a report is resampled alike."""
+    drawn = _draw(_rng(seed, kind), groups, count, kind)
+    drawn.flags.writeable = False
+    return drawn
+
+
+def _rng(seed: int, kind: str) -> np.random.Generator:
+    return np.random.default_rng([seed, ("weights", "flips").index(kind)])
+
+
+def _draw(rng: np.random.Generator, groups: int, count: int, kind: str) -> np.ndarray:
+    """float64 (count, groups): how often each group is drawn when `groups` are drawn with replacement, or coins."""
+    if kind == "flips":
+        return rng.integers(0, 2, (count, groups)).astype(np.float64)
+    drawn = rng.integers(0, groups, (count, groups)) + np.arange(count)[:, None] * groups
+    return np.bincount(drawn.ravel(), minlength=count * groups).reshape(count, groups).astype(np.float64)
+
+
+def _point(made: Kernel) -> np.ndarray:
+    if not made.groups:
+        return np.array([np.nan])
+    return made.values(np.ones((1, made.groups)))[0]
+
+
+def _from_draws(point: float, draws: np.ndarray, influence: np.ndarray | None, groups: int, level: float) -> Interval:
+    told = f"{len(draws)} resamples of {groups} groups"
+    if len(draws) < 2:
+        return np.nan, np.nan, "no interval: no resample has a value"
+    if np.ptp(draws) == 0:
+        return point, point, f"zero width: {told} are equal"
+    edges = np.array([(1 - level) / 2, (1 + level) / 2])
+    shifted = None if influence is None else _bca_edges(point, draws, influence[:, 0], edges)
+    name = "percentile" if shifted is None else "BCa"
+    low, high = np.quantile(draws, edges if shifted is None else shifted)
+    return float(low), float(high), f"cluster bootstrap ({name}), {told}"
+
+
+def _bca_edges(point: float, draws: np.ndarray, influence: np.ndarray, edges: np.ndarray) -> np.ndarray | None:
+    """The quantiles of Efron (1987), or None where bias or acceleration is not finite."""
+    below = ((draws < point).mean() + (draws <= point).mean()) / 2
+    bias = special.ndtri(below)
+    acceleration = (influence**3).sum() / (6 * np.square(influence).sum() ** 1.5)
+    z = bias + special.ndtri(edges)
+    moved = special.ndtr(bias + z / (1 - acceleration * z))
+    return moved if np.isfinite(moved).all() and moved[0] < moved[1] else None
