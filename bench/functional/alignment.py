@@ -1,0 +1,102 @@
+"""Agreement of image and text embeddings: CLIPScore (Hessel et al. 2021, arXiv 2104.08718) and R-precision (Xu et al. 2018,
+arXiv 1711.10485, sec. 5: the true caption against mismatched ones by cosine).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from bench.errors import TooFew, UsageError
+from bench.functional import checks
+
+_BLOCK = 512
+
+
+def cosine(image: torch.Tensor, text: torch.Tensor, *, ids: Sequence[str] | None = None) -> torch.Tensor:
+    """Aligned embeddings (n, d), (n, d) -> (n,) float64 in [-1, 1]."""
+    _paired(image, text, ids)
+    return (checks.unit(image, "image", ids) * checks.unit(text, "text", ids)).sum(1)
+
+
+def _paired(image: torch.Tensor, text: torch.Tensor, ids: Sequence[str] | None) -> None:
+    checks.features(image, "image", ids=ids)
+    checks.features(text, "text", ids=ids)
+    checks.same_width(image, text, "image and text")
+    if len(image) != len(text):
+        raise UsageError(f"image and text must be aligned; got {len(image)} and {len(text)} rows.")
+
+
+def clip_score(
+    image: torch.Tensor, text: torch.Tensor, *, weight: float = 100.0, ids: Sequence[str] | None = None
+) -> torch.Tensor:
+    """Aligned embeddings (n, d), (n, d) -> (n,) weight * max(cosine, 0); the paper's weight is 2.5, torchmetrics' 100."""
+    return weight * cosine(image, text, ids=ids).clamp_min(0)
+
+
+def r_precision(
+    image: torch.Tensor,
+    text: torch.Tensor,
+    *,
+    candidates: int = 100,
+    seed: int = 0,
+    meaning: Sequence[str] | None = None,
+    keys: Sequence[str] | None = None,
+) -> torch.Tensor:
+    """Aligned embeddings (n, d), (n, d) -> (n,) credit in [0, 1]: is the true text nearest among `candidates` texts?
+
+    The candidates - 1 others are drawn without replacement from the texts of other meaning (`meaning`, default: each row its
+    own), by a generator seeded with (seed, key of the row), so that the order of rows changes nothing. A tie at the top
+    gives 1 / (number tied), so that a constant scorer gets 1 / candidates, not 1.
+    """
+    _paired(image, text, keys)
+    if candidates < 2:
+        raise UsageError(f"candidates counts the true text too and must be at least 2; got {candidates}.")
+    keys = [str(k) for k in keys] if keys is not None else [str(i) for i in range(len(image))]
+    meaning = [str(m) for m in meaning] if meaning is not None else keys
+    order, own = _pool(meaning, keys)
+    if len(order) < candidates:
+        raise TooFew(
+            f"R-precision with {candidates} candidates needs that many texts of different meaning and there are "
+            f"{len(order)}; lower candidates."
+        )
+    x, y = checks.unit(image, "image", keys), checks.unit(text, "text", keys)
+    pool = y[torch.tensor(order, device=y.device)]
+    credit = []
+    for start in range(0, len(x), _BLOCK):
+        rows = range(start, min(start + _BLOCK, len(x)))
+        drawn = np.stack([_others(seed, keys[i], own[i], len(order), candidates - 1) for i in rows])
+        truth = (x[start : rows.stop] * y[start : rows.stop]).sum(1, keepdim=True)
+        others = torch.einsum("bd,bcd->bc", x[start : rows.stop], pool[torch.from_numpy(drawn).to(y.device)])
+        credit.append(_top_credit(truth, others))
+    return torch.cat(credit)
+
+
+def _pool(meaning: Sequence[str], keys: Sequence[str]) -> tuple[list[int], list[int]]:
+    """One row for each meaning (that of the smallest key), in the order of meanings, and each row's place in it."""
+    first: dict[str, int] = {}
+    for i, m in enumerate(meaning):
+        if m not in first or keys[i] < keys[first[m]]:
+            first[m] = i
+    names = sorted(first)
+    place = {m: i for i, m in enumerate(names)}
+    return [first[m] for m in names], [place[m] for m in meaning]
+
+
+def _others(seed: int, key: str, own: int, size: int, count: int) -> np.ndarray:
+    """`count` different places of the pool, none of them `own`."""
+    mark = hashlib.sha256(f"{seed}\t{key}".encode()).digest()[:8]
+    rng = np.random.Generator(np.random.PCG64(int.from_bytes(mark, "big")))
+    drawn = rng.choice(size - 1, count, replace=False)
+    return drawn + (drawn >= own)
+
+
+def _top_credit(truth: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """1 / (1 + ties) where none is above the truth, else 0; equal within rounding counts as a tie."""
+    slack = 1e-12
+    above = (others > truth + slack).any(1)
+    tied = ((others - truth).abs() <= slack).sum(1)
+    return torch.where(above, 0.0, 1.0 / (1.0 + tied.double()))

@@ -1,0 +1,143 @@
+"""Retrieval: R@K, median rank and mean average precision with many-to-many positives and a declared rule for ties.
+
+Rows are queries, columns the gallery. Under ties the default is the expectation over all orders of the tied items, so that a
+constant scorer is at chance and not at the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+
+from bench.errors import UsageError
+from bench.functional import checks
+
+Ties = Literal["expected", "optimistic", "pessimistic"]
+
+
+class Ranks(NamedTuple):
+    """What is known of each query; all tensors are (q,) float64."""
+
+    above: torch.Tensor
+    """Wrong items strictly above the best right one."""
+    tied: torch.Tensor
+    """Wrong items level with the best right one."""
+    level: torch.Tensor
+    """Right items at that level (1 or more)."""
+    average_precision: torch.Tensor
+
+    def recall(self, k: int, ties: Ties = "expected") -> torch.Tensor:
+        """(q,) probability that a right item is among the first k."""
+        slots = k - self.above
+        if ties == "optimistic":
+            return (slots >= 1).double()
+        if ties == "pessimistic":
+            return (slots > self.tied).double()
+        return _hit(slots.clamp_min(0), self.tied, self.level)
+
+    def rank(self, ties: Ties = "expected") -> torch.Tensor:
+        """(q,) rank of the best right item, from 1."""
+        share = {"optimistic": 0.0, "pessimistic": 1.0}
+        within = self.tied * share[ties] if ties in share else self.tied / (self.level + 1)
+        return self.above + within + 1
+
+
+def _hit(slots: torch.Tensor, wrong: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """1 - C(wrong, slots) / C(wrong + right, slots): a right one is among `slots` drawn from all tied items."""
+    slots = torch.minimum(slots, wrong + right)
+    enough = slots > wrong
+    s = torch.where(enough, torch.zeros_like(slots), slots)
+    log = _log_choose(wrong, s) - _log_choose(wrong + right, s)
+    return torch.where(enough, 1.0, -torch.expm1(log)).clamp(0, 1)
+
+
+def _log_choose(n: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+    return torch.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
+
+
+def retrieval_ranks(similarity: torch.Tensor, positives: torch.Tensor) -> Ranks:
+    """Similarity (q, g) and positives (q, g) bool -> Ranks. UsageError for a query without a right item."""
+    if similarity.shape != positives.shape or similarity.ndim != 2 or positives.dtype != torch.bool:
+        raise UsageError(
+            f"similarity and positives must be (q, g), positives bool; got {tuple(similarity.shape)} and "
+            f"{tuple(positives.shape)} {positives.dtype}."
+        )
+    checks.finite(similarity, "similarity")
+    counts = positives.sum(1)
+    if (counts == 0).any():
+        raise UsageError(f"Query {int((counts == 0).nonzero()[0])} has no right item in the gallery; leave it out.")
+    wrong = similarity.masked_fill(positives, -torch.inf).sort(1).values.contiguous()
+    right = similarity.masked_fill(~positives, -torch.inf).topk(int(counts.max()), dim=1).values
+    upto = torch.searchsorted(wrong, right.contiguous(), right=True)
+    below = torch.searchsorted(wrong, right.contiguous(), right=False)
+    above, tied = (wrong.shape[1] - upto).double(), (upto - below).double()
+    level = (right == right[:, :1]).sum(1).double()
+    return Ranks(above[:, 0], tied[:, 0], level, _average_precision(above, tied, right, counts))
+
+
+def _average_precision(above: torch.Tensor, tied: torch.Tensor, right: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Mean over right items of (right items so far) / (expected rank); a tie puts half of the wrong ones before it."""
+    so_far = torch.arange(1, right.shape[1] + 1, device=right.device, dtype=torch.float64)[None, :]
+    precision = so_far / (so_far + above + tied / 2)
+    real = so_far <= counts[:, None]
+    return (precision * real).sum(1) / counts
+
+
+def _summary(ranks: Ranks, ties: Ties) -> dict[str, torch.Tensor]:
+    found = {f"R@{k}": ranks.recall(k, ties).mean() for k in (1, 5, 10)}
+    return {**found, "median_rank": ranks.rank(ties).median(), "mAP": ranks.average_precision.mean()}
+
+
+def retrieval(similarity: torch.Tensor, positives: torch.Tensor, *, ties: Ties = "expected") -> Mapping[str, torch.Tensor]:
+    """Similarity (q, g), positives (q, g) bool -> {"R@1", "R@5", "R@10", "median_rank", "mAP"}, scalars.
+
+    median_rank is the lower median, as torch's. Chance of R@K with one right item in g is K / g.
+    """
+    return _summary(retrieval_ranks(similarity, positives), ties)
+
+
+def retrieval_from_features(
+    queries: torch.Tensor,
+    gallery: torch.Tensor,
+    positives: torch.Tensor | tuple[Sequence[str], Sequence[str]],
+    *,
+    block: int = 1024,
+    ties: Ties = "expected",
+) -> Mapping[str, torch.Tensor]:
+    """Embeddings (q, d), (g, d) by cosine, in blocks of queries: the same as `retrieval` without the full matrix.
+
+    positives: (q, g) bool, or (labels of queries, labels of gallery), where equal labels are positives.
+    """
+    return _summary(ranks_from_features(queries, gallery, positives, block=block), ties)
+
+
+def ranks_from_features(
+    queries: torch.Tensor, gallery: torch.Tensor, positives: torch.Tensor | tuple[Sequence[str], Sequence[str]], *, block: int = 1024
+) -> Ranks:
+    """As `retrieval_from_features`, giving the Ranks of each query."""
+    checks.features(queries, "queries")
+    checks.features(gallery, "gallery")
+    checks.same_width(queries, gallery, "queries and gallery")
+    x, y = checks.unit(queries, "queries"), checks.unit(gallery, "gallery")
+    truth = _truth(positives, len(x), len(y))
+    parts = [retrieval_ranks(_rounded(x[i : i + block] @ y.T), truth(i, i + block)) for i in range(0, len(x), block)]
+    return Ranks(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _rounded(similarity: torch.Tensor) -> torch.Tensor:
+    """Cosines to 12 decimals, so that equal embeddings tie whatever the order of summation."""
+    return similarity.mul_(1e12).round_().div_(1e12)
+
+
+def _truth(positives, queries: int, gallery: int):
+    if isinstance(positives, torch.Tensor):
+        return lambda a, b: positives[a:b]
+    mine, theirs = positives
+    number = {label: i for i, label in enumerate(dict.fromkeys([*mine, *theirs]))}
+    left = torch.tensor([number[label] for label in mine])
+    right = torch.tensor([number[label] for label in theirs])
+    if len(left) != queries or len(right) != gallery:
+        raise UsageError(f"There must be a label for each query and gallery item; got {len(left)} and {len(right)}.")
+    return lambda a, b: left[a:b, None] == right[None, :]
