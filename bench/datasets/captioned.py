@@ -17,7 +17,7 @@ from bench.registry import register
 from bench.types import Sample
 
 
-@register("dataset", "captioned-folder", summary="a folder of images with captions in text files, a table or file names")
+@register("dataset", "captioned-folder", summary="images with captions in text files, a table or their file names")
 class CaptionedFolder(Referenced):
     """`captions`: manifest, sidecar (`a.txt` beside `a.png`), names (`a red dog_0001.png`) or auto.
 

@@ -85,8 +85,8 @@ class Referenced(Dataset):
         absent = [s for s in self.samples if s.reference is not None and not os.path.isfile(s.reference)]
         if absent:
             raise DataError(
-                f"{len(absent)} of {len(self.samples)} reference images do not exist, the first '{absent[0].reference}' "
-                f"of sample '{absent[0].id}'; paths are relative to the file of prompts."
+                f"{len(absent)} of {len(self.samples)} reference images do not exist, the first is "
+                f"'{absent[0].reference}' of sample '{absent[0].id}'; paths are relative to the file of prompts."
             )
 
     def references(self) -> Iterable[str]:

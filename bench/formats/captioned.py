@@ -22,7 +22,7 @@ from bench.spec import safe_id
 from bench.types import Sample
 
 SOURCES = ("manifest", "sidecar", "names")
-_NUMBER = re.compile(r"(.+?)[_\-. ][0-9]+")
+_NUMBER = re.compile(r"(.+?)[_\-][0-9]+")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Captioned:
 
 
 def read_captioned(path: str | Path, source: str = "auto") -> Captioned:
-    """Samples of a folder. `auto`: the manifest if there is one with prompts, else sidecars if there is any, else names.
+    """Samples of a folder. `auto`: the manifest if it has prompts, else sidecars if there is any, else file names.
 
     Raises DataError for a folder without images, images without sidecar, empty captions, and names without letters.
     """
@@ -92,8 +92,9 @@ def _manifest(listing: Listing) -> _Found:
 def _sidecar(listing: Listing) -> _Found:
     bare = [file for file in listing.files if not os.path.isfile(_beside(listing, file))]
     if bare:
+        counts = f"{len(bare)} of {len(listing.files)} images in '{listing.root}'"
         raise DataError(
-            f"{len(bare)} of {len(listing.files)} images in '{listing.root}' have no text file beside them: {few(bare)}. "
+            f"{counts} lack a text file beside them: {few(bare)}. "
             "Give each image a .txt of the same name, or a manifest.csv with columns file and prompt."
         )
     for file in listing.files:
@@ -109,7 +110,7 @@ def _names(listing: Listing) -> _Found:
         caption = " ".join((cut[1] if cut else stem).replace("_", " ").split())
         if not re.search(r"[^\W\d_]", caption):
             raise DataError(
-                f"The file name '{file}' is no caption. Give the prompts by --prompts FILE, a .txt beside each image, or a "
-                "manifest.csv with columns file and prompt."
+                f"The file name '{file}' is no caption. Give the prompts by --prompts FILE, a .txt beside each image, "
+                "or a manifest.csv with columns file and prompt."
             )
         yield safe_id(caption), caption, file
