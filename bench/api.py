@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from bench.reports.comparison import Comparison
 
 
-def run(what: str | Path | Study | RunSpec | Sequence[RunSpec], *, options: Options | None = None, **fields: Any) -> list[Run]:
+def run(
+    what: str | Path | Study | RunSpec | Sequence[RunSpec], *, options: Options | None = None, **fields: Any
+) -> list[Run]:
     """Carry out a study (TOML path, Study or RunSpec) and give its runs; what is finished already is not made again.
 
     `fields` override the study's, e.g. `seed=1`. Raises UsageError before heavy work when something cannot be.
@@ -29,7 +31,9 @@ def run(what: str | Path | Study | RunSpec | Sequence[RunSpec], *, options: Opti
     return life.carry_out(life.prepare(_specs(what, fields), chosen), chosen)
 
 
-def plan(what: str | Path | Study | RunSpec | Sequence[RunSpec], *, options: Options | None = None, **fields: Any) -> DryRun:
+def plan(
+    what: str | Path | Study | RunSpec | Sequence[RunSpec], *, options: Options | None = None, **fields: Any
+) -> DryRun:
     """What `run` would do and cost, without doing it (a probe of 16 images a network apart)."""
     from bench.engine import estimate, life
 
@@ -47,7 +51,11 @@ def _specs(what: Any, fields: dict[str, Any]) -> list[RunSpec]:
 
 
 def score(
-    paths: Sequence[str | Path], *, metrics: Sequence[str] = (), panel: str = "", extractors: Sequence[str] = (),
+    paths: Sequence[str | Path],
+    *,
+    metrics: Sequence[str] = (),
+    panel: str = "",
+    extractors: Sequence[str] = (),
     options: Options | None = None,
 ) -> list[Run]:
     """Add metrics to runs from their stored views: nothing is generated, and only new extractors look at images again.
@@ -72,7 +80,11 @@ def load_run(path: str | Path) -> Run:
 
 
 def compare(
-    paths: Sequence[str | Path | Run], *, out: str | Path | None = None, baseline: str | None = None, force: bool = False
+    paths: Sequence[str | Path | Run],
+    *,
+    out: str | Path | None = None,
+    baseline: str | None = None,
+    force: bool = False,
 ) -> Comparison:
     """Compare runs; with `out`, write the report there. NotComparable when protocols differ and `force` is off."""
     from bench.reports.comparison import compare as compared
@@ -87,8 +99,16 @@ def compare(
 
 
 def evaluate(
-    *, images: Any, prompts: Any = None, reference: Any = None, metrics: Sequence[str] = (), panel: str = "",
-    extractors: Sequence[str] = (), root: str | Path | None = None, label: str = "images", options: Options | None = None,
+    *,
+    images: Any,
+    prompts: Any = None,
+    reference: Any = None,
+    metrics: Sequence[str] = (),
+    panel: str = "",
+    extractors: Sequence[str] = (),
+    root: str | Path | None = None,
+    label: str = "images",
+    options: Options | None = None,
 ) -> Run:
     """Score images in one call.
 

@@ -92,7 +92,9 @@ def entries(kind: str) -> dict[str, Entry]:
     found = dict(_scan(kind))
     for name, entry in _installed(kind).items():
         if name in found:
-            raise UsageError(f"The {kind} '{name}' of {entry.origin} has the name of a built-in; rename its entry point.")
+            raise UsageError(
+                f"The {kind} '{name}' of {entry.origin} has the name of a built-in; rename its entry point."
+            )
         found[name] = entry
     for (its_kind, name), entry in _runtime.items():
         if its_kind == kind and name not in found:
@@ -121,9 +123,7 @@ def load(kind: str, name: str) -> Any:
 def parameters(target: Any) -> dict[str, inspect.Parameter]:
     """The named parameters of a plug-in's constructor."""
     signature = inspect.signature(target)
-    return {
-        name: p for name, p in signature.parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    }
+    return {name: p for name, p in signature.parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def create(kind: str, name: str, params: Mapping[str, Any]) -> Any:

@@ -176,7 +176,7 @@ class _Reader:
             return value
         word = self.match(_BARE)
         if word is None:
-            raise self.fail("a value (quote it with \" when it holds special characters)")
+            raise self.fail('a value (quote it with " when it holds special characters)')
         if self.text.startswith("(", self.at):
             self.at -= len(word)
             return self.spec(colon=False)

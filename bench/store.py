@@ -140,7 +140,7 @@ def lock(folder: Path, name: str = "run") -> Iterator[None]:
 
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = open(folder / f".{name}.lock", "a+")  # noqa: SIM115
+        handle = open(folder / f".{name}.lock", "a+")
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -173,8 +173,10 @@ def load(path: str | Path) -> Run:
     try:
         data = read_json(folder / "run.json")
     except FileNotFoundError:
-        hint = "it was interrupted: repeat its command to finish it" if (folder / "manifest.json").exists() else (
-            "give a folder that `bench run` made (it holds a run.json)"
+        hint = (
+            "it was interrupted: repeat its command to finish it"
+            if (folder / "manifest.json").exists()
+            else ("give a folder that `bench run` made (it holds a run.json)")
         )
         raise StoreError(f"{folder} holds no finished run; {hint}.") from None
     return _run_from(_migrated(data, folder), folder)

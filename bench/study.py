@@ -129,7 +129,9 @@ def expand_systems(texts: Sequence[str]) -> tuple[str, ...]:
 def run_specs(study: Study) -> list[RunSpec]:
     """One RunSpec a system, in the order given; labels must differ."""
     if not study.systems:
-        raise UsageError("No system is given; name at least one folder of images or generator, e.g. `bench run ours=DIR`.")
+        raise UsageError(
+            "No system is given; name at least one folder of images or generator, e.g. `bench run ours=DIR`."
+        )
     dataset = dataset_text(study)
     metrics = tuple(str(expand(m)) for m in study.metrics)
     if study.panel:

@@ -47,9 +47,11 @@ class Cache:
     def find(self, input_digest: str, extractor: str) -> dict[str, Any] | None:
         """The outputs of an earlier look at the same input by the same extractor, or None."""
         try:
-            hit = self._connection().execute(
-                "SELECT file, row FROM rows WHERE input = ? AND extractor = ?", (input_digest, extractor)
-            ).fetchone()
+            hit = (
+                self._connection()
+                .execute("SELECT file, row FROM rows WHERE input = ? AND extractor = ?", (input_digest, extractor))
+                .fetchone()
+            )
         except (sqlite3.Error, OSError):
             return None
         if hit is None:
@@ -89,7 +91,10 @@ class Cache:
         except (sqlite3.Error, OSError):
             count = 0
         return {
-            "index": str(self.path), "rows": count, "files": len(files), "bytes": sum(f.stat().st_size for f in files)
+            "index": str(self.path),
+            "rows": count,
+            "files": len(files),
+            "bytes": sum(f.stat().st_size for f in files),
         }
 
     def rebuild(self) -> dict[str, Any]:

@@ -54,10 +54,15 @@ def mismatch_note(
     if margin > 2.0:
         return ""
     fitting = _shift(image, text, own, samples, every, row_of)
-    hint = f" The texts fit when shifted by {fitting:+d}: check that line and image numbers agree." if fitting else (
-        " Either images and prompts are mixed up, or this extractor cannot tell them apart."
+    hint = (
+        f" The texts fit when shifted by {fitting:+d}: check that line and image numbers agree."
+        if fitting
+        else (" Either images and prompts are mixed up, or this extractor cannot tell them apart.")
     )
-    return f"By {extractor}, the images do not fit their own prompts better than other samples' prompts (z = {margin:.1f})." + hint
+    return (
+        f"By {extractor}, the images do not fit their own prompts better than other samples' prompts (z = {margin:.1f})."
+        + hint
+    )
 
 
 def _advantage(
@@ -71,7 +76,11 @@ def _advantage(
 
 
 def _shift(
-    image: torch.Tensor, text: torch.Tensor, own: torch.Tensor, samples: Sequence[Sample], every: Mapping[str, Sample],
+    image: torch.Tensor,
+    text: torch.Tensor,
+    own: torch.Tensor,
+    samples: Sequence[Sample],
+    every: Mapping[str, Sample],
     row_of: Mapping[str, int],
 ) -> int:
     order = list(every)

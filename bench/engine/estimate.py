@@ -50,7 +50,9 @@ class DryRun:
         found = [f"{len(self.systems)} systems, {self.images} images to do: {', '.join(self.systems)}"]
         found += [f"  {n} forward passes of {name}" for name, n in self.forward_passes.items()]
         took = "not probed" if self.seconds is None else f"about {_duration(self.seconds)}"
-        found.append(f"extraction {took}; features {_size(self.memory_bytes)} in memory, {_size(self.disk_bytes)} on disk")
+        found.append(
+            f"extraction {took}; features {_size(self.memory_bytes)} in memory, {_size(self.disk_bytes)} on disk"
+        )
         for system, lacking in self.missing.items():
             if lacking:
                 found.append(f"{system} lacks {len(lacking)} images, e.g. {lacking[0]}")
@@ -125,7 +127,13 @@ def detectable(plan: Plan) -> dict[str, float]:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def _size(count: float) -> str:

@@ -164,9 +164,7 @@ def facts_of(pixels: np.ndarray) -> PixelFacts:
 # ---- outcomes on disk ---------------------------------------------------------------------------------------------------
 
 
-def outcome_records(
-    row: Row, outcome: Outcome, frames: Sequence[tuple[str, PixelFacts]]
-) -> list[dict[str, Any]]:
+def outcome_records(row: Row, outcome: Outcome, frames: Sequence[tuple[str, PixelFacts]]) -> list[dict[str, Any]]:
     """One record a frame (path, facts), one for a row without images, as outcomes/NNNNN.parquet holds them."""
     base = {
         "sample": row.sample.id, "k": row.request.k, "seed": row.request.seed, "status": outcome.status,

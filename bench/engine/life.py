@@ -46,7 +46,10 @@ class Session:
     def eyes_of(self, resolved: Resolved, asked: Sequence[Asked], subjects: Sequence[str]) -> dict[str, Eye]:
         """The extractors that these metrics' views of these subjects name."""
         texts = [
-            str(parse(v.extractor)) for a in asked for v in a.card.views.values() if v.extractor and v.subject in subjects
+            str(parse(v.extractor))
+            for a in asked
+            for v in a.card.views.values()
+            if v.extractor and v.subject in subjects
         ]
         for text in dict.fromkeys(texts):
             if text not in self.eyes:

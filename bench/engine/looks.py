@@ -50,7 +50,11 @@ class Eye:
         kind = self.extractor.query
         if kind is None or sample is None:
             return []
-        return [sample.prompt] if kind == "prompt" else [f"{q.id}\t{q.text}\t{'|'.join(q.choices)}" for q in sample.questions]
+        return (
+            [sample.prompt]
+            if kind == "prompt"
+            else [f"{q.id}\t{q.text}\t{'|'.join(q.choices)}" for q in sample.questions]
+        )
 
 
 @dataclass(frozen=True)

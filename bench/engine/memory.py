@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import store
+from bench.engine.generate import as_pixels
 from bench.engine.options import Options
 from bench.errors import UsageError
 from bench.formats.images import pixel_digest
 from bench.generators.base import Generator
-from bench.engine.generate import as_pixels
 from bench.spec import digest
 from bench.study import Study, run_specs
 from bench.types import Outcome, Request, Run
@@ -39,8 +39,15 @@ class InMemory(Generator):
 
 
 def evaluate_in(
-    root: Path, images: Any, prompts: Any, reference: Any, metrics: Sequence[str], panel: str,
-    extractors: Sequence[str], label: str, options: Options | None,
+    root: Path,
+    images: Any,
+    prompts: Any,
+    reference: Any,
+    metrics: Sequence[str],
+    panel: str,
+    extractors: Sequence[str],
+    label: str,
+    options: Options | None,
 ) -> Run:
     """Score in-memory images or a folder below `root`."""
     import dataclasses

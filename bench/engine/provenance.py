@@ -12,7 +12,17 @@ from bench import __version__
 from bench.engine.options import Options
 from bench.types import Provenance
 
-_PACKAGES = ("torch", "torchvision", "torchmetrics", "open_clip_torch", "timm", "torch-fidelity", "numpy", "scipy", "pillow")
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchmetrics",
+    "open_clip_torch",
+    "timm",
+    "torch-fidelity",
+    "numpy",
+    "scipy",
+    "pillow",
+)
 
 
 def provenance(options: Options) -> Provenance:

@@ -184,9 +184,7 @@ def with_metrics(resolved: Resolved, spec: RunSpec) -> Resolved:
         raise UsageError("No metric of the panel can be computed here:", *notes[len(resolved.notes) :])
     full = dataclasses.replace(spec, metrics=tuple(a.text for a in asked))
     asked = [_with_caveat(a, extractors) for a in asked]
-    return dataclasses.replace(
-        resolved, spec=full, metrics=tuple(asked), extractors=extractors, notes=tuple(notes)
-    )
+    return dataclasses.replace(resolved, spec=full, metrics=tuple(asked), extractors=extractors, notes=tuple(notes))
 
 
 def _panel(spec: RunSpec, resolved: Resolved) -> list[tuple[str, bool]]:

@@ -54,7 +54,9 @@ def outcomes(plan: Plan) -> pd.DataFrame:
             f"{plan.folder} lacks {len(absent)} of {len(plan.shards)} shards (the first: {absent[0]}); run the missing "
             "--shard parts, or repeat `bench run` without --shard, then score again."
         )
-    return pd.concat([pd.read_parquet(outcomes_path(plan.folder, i)) for i in range(len(plan.shards))], ignore_index=True)
+    return pd.concat(
+        [pd.read_parquet(outcomes_path(plan.folder, i)) for i in range(len(plan.shards))], ignore_index=True
+    )
 
 
 def slabs(plan: Plan, keys: Sequence[str]) -> Iterator[Slab]:
@@ -70,7 +72,9 @@ def _slab(plan: Plan, index: int, rows: Sequence[Row], fine: pd.DataFrame, keys:
     by_row = {(r.sample.id, r.request.k): r for r in rows}
     found = [by_row[pair] for pair in zip(fine["sample"], fine["k"], strict=True)]
     names = tuple(r.frame_keys()[f] for r, f in zip(found, fine["frame"], strict=True))
-    facts = tuple(PixelFacts(*f) for f in zip(*(fine[c] for c in ("digest", "width", "height", "low", "high")), strict=True))
+    facts = tuple(
+        PixelFacts(*f) for f in zip(*(fine[c] for c in ("digest", "width", "height", "low", "high")), strict=True)
+    )
     loaded = {k: _view(plan.folder, k, index, names) for k in keys} if names else {}
     return Slab(names, tuple(r.sample for r in found), facts, tuple(fine["image"]), loaded)
 
@@ -86,7 +90,11 @@ def _view(folder: Path, key: str, index: int, names: tuple[str, ...]) -> Mapping
 
 
 def arguments(
-    wanted: Mapping[str, View], slab: Slab, keys: Mapping[str, str], texts: Texts, other: Callable[[Sample], Sample],
+    wanted: Mapping[str, View],
+    slab: Slab,
+    keys: Mapping[str, str],
+    texts: Texts,
+    other: Callable[[Sample], Sample],
     pixels: Callable[[str], Any],
 ) -> dict[str, Any]:
     """The arguments of `update` for a slab. `other` maps a row's sample to the one whose text and truth it is given."""
@@ -98,7 +106,11 @@ def arguments(
 
 
 def _argument(
-    view: View, slab: Slab, keys: Mapping[str, str], texts: Texts, other: Callable[[Sample], Sample],
+    view: View,
+    slab: Slab,
+    keys: Mapping[str, str],
+    texts: Texts,
+    other: Callable[[Sample], Sample],
     pixels: Callable[[str], Any],
 ) -> Any:
     extractor = str(parse(view.extractor)) if view.extractor else ""

@@ -22,7 +22,7 @@ from bench.engine.resolve import Asked
 from bench.errors import Incomplete, TooFew
 from bench.formats.images import decode
 from bench.spec import digest, parse
-from bench.stats.bootstrap import interval
+from bench.stats.bootstrap import estimate, interval
 from bench.stats.jackknife import jackknife_interval
 from bench.types import MetricCard, OutputCard, Sample, Score, View
 
@@ -60,7 +60,11 @@ class _Work:
 
 
 def score(
-    plan: Plan, asked: Sequence[Asked], eyes: Mapping[str, Eye], texts: rows_of.Texts, reference: Reference | None,
+    plan: Plan,
+    asked: Sequence[Asked],
+    eyes: Mapping[str, Eye],
+    texts: rows_of.Texts,
+    reference: Reference | None,
     advance: Callable[[int], None],
 ) -> Scored:
     """Scores, columns and protocols of the asked metrics on a run whose views are complete."""
@@ -113,8 +117,13 @@ def _feed(work: _Work, slab: rows_of.Slab, keys: Mapping[str, str], texts: rows_
 
 
 def _finish(
-    work: _Work, plan: Plan, eyes: Mapping[str, Eye], reference: Reference | None, outcomes: pd.DataFrame,
-    seen: Sequence[tuple[str, Sample]], scored: Scored,
+    work: _Work,
+    plan: Plan,
+    eyes: Mapping[str, Eye],
+    reference: Reference | None,
+    outcomes: pd.DataFrame,
+    seen: Sequence[tuple[str, Sample]],
+    scored: Scored,
 ) -> None:
     asked, metric = work.asked, work.metric
     protocol = _protocol(asked, plan, eyes, reference)
@@ -162,16 +171,19 @@ def _set_score(output: OutputCard, value: float, base: Score, replicates: Mappin
         return dataclasses.replace(base, output=output.name, value=value, method="no interval: too few images")
     left_out = tuple(float(v) for v in replicates[output.name])
     low, high, method = jackknife_interval(value, left_out)
-    low, high = _within(output, low, high)
+    ends = _ends(output, low, high)
     return dataclasses.replace(
-        base, output=output.name, value=value, low=low, high=high, method=method, replicates=left_out
+        base, output=output.name, value=value, low=ends[0], high=ends[1], method=method, replicates=left_out
     )
 
 
-def _within(output: OutputCard, low: float, high: float) -> tuple[float, float]:
+def _ends(output: OutputCard, low: float, high: float) -> tuple[float | None, float | None]:
+    """Interval ends within the output's bounds; None where there is no interval."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return None, None
     return (
-        low if output.low is None else max(low, output.low),
-        high if output.high is None else min(high, output.high),
+        float(low if output.low is None else max(low, output.low)),
+        float(high if output.high is None else min(high, output.high)),
     )
 
 
@@ -192,11 +204,14 @@ def feed_reference(
 
 
 def _row_scores(
-    work: _Work, base: Score, outcomes: pd.DataFrame, plan: Plan, seen: Sequence[tuple[str, Sample]],
+    work: _Work,
+    base: Score,
+    outcomes: pd.DataFrame,
+    plan: Plan,
+    seen: Sequence[tuple[str, Sample]],
     columns: dict[str, pd.Series],
 ) -> list[Score]:
     card, metric = work.asked.card, work.metric
-    found = values(metric, card)
     table = metric.table()
     samples = {s.id: s for s in plan.resolved.samples}
     worst = metric.missing() if base.policy == "worst" else {}
@@ -205,7 +220,7 @@ def _row_scores(
         columns[f"{card.metric}:{column}"] = pd.Series(frame[column], index=_row_keys(outcomes))
     scores = []
     for output in card.outputs:
-        value, low, high, method = _estimate(output, frame, groups, tags, found[output.name], base)
+        value, low, high, method = _estimate(output, {**frame, **tags}, groups)
         chance = [values(twin, card)[output.name] for twin, _ in work.twins]
         scores.append(
             dataclasses.replace(
@@ -217,19 +232,15 @@ def _row_scores(
 
 
 def _estimate(
-    output: OutputCard, frame: Mapping[str, np.ndarray], groups: np.ndarray, tags: Mapping[str, np.ndarray],
-    computed: float, base: Score,
+    output: OutputCard, data: Mapping[str, np.ndarray], groups: np.ndarray
 ) -> tuple[float | None, float | None, float | None, str]:
     """Value and interval from the full table (missing images included as the policy says)."""
-    from bench.stats.bootstrap import estimate
-
     assert output.estimator is not None
-    data = {**frame, **tags}
     value = estimate(output.estimator, data)
     if not np.isfinite(value):
         return None, None, None, "no row to which it applies"
     low, high, method = interval(output.estimator, data, groups)
-    return float(value), float(low), float(high), method
+    return (float(value), *_ends(output, low, high), method)
 
 
 def _row_keys(outcomes: pd.DataFrame) -> list[str]:
@@ -237,8 +248,11 @@ def _row_keys(outcomes: pd.DataFrame) -> list[str]:
 
 
 def _full_table(
-    table: Mapping[str, np.ndarray], outcomes: pd.DataFrame, seen: Sequence[tuple[str, Sample]],
-    worst: Mapping[str, float], samples: Mapping[str, Sample],
+    table: Mapping[str, np.ndarray],
+    outcomes: pd.DataFrame,
+    seen: Sequence[tuple[str, Sample]],
+    worst: Mapping[str, float],
+    samples: Mapping[str, Sample],
 ) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray]]:
     """Columns, groups and tags over all rows of the run, with missing rows as worst score or NaN."""
     firsts = outcomes[outcomes["frame"] == 0]
@@ -261,9 +275,7 @@ def _full_table(
 # ---- protocol -------------------------------------------------------------------------------------------------------------
 
 
-def _protocol(
-    asked: Asked, plan: Plan, eyes: Mapping[str, Eye], reference: Reference | None
-) -> dict[str, Any]:
+def _protocol(asked: Asked, plan: Plan, eyes: Mapping[str, Eye], reference: Reference | None) -> dict[str, Any]:
     """Everything that changes this score and is no factor of the run."""
     resolved, card = plan.resolved, asked.card
     spec = parse(asked.text)

@@ -34,7 +34,7 @@ def shared_folder(dataset_folder: Path) -> Path:
 def _waiting_lock(path: Path) -> Iterator[None]:
     with store.disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(path, "a")  # noqa: SIM115
+        handle = open(path, "a")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -45,7 +45,9 @@ def _waiting_lock(path: Path) -> Iterator[None]:
 # ---- texts -------------------------------------------------------------------------------------------------------------
 
 
-def text_view(texts: Sequence[str], eye: Eye, folder: Path, cache: Cache, options: Options) -> dict[str, dict[str, Any]]:
+def text_view(
+    texts: Sequence[str], eye: Eye, folder: Path, cache: Cache, options: Options
+) -> dict[str, dict[str, Any]]:
     """Text -> its outputs, for distinct texts; encoded once and stored as one file a list of texts."""
     distinct = list(dict.fromkeys(texts))
     inputs = [text_digest(t) for t in distinct]
@@ -64,9 +66,7 @@ def _encode(texts: Sequence[str], inputs: Sequence[str], eye: Eye, cache: Cache,
     for start in range(0, len(new), eye.batch_size):
         some = new[start : start + eye.batch_size]
         eye.load()
-        outputs = forward(
-            lambda batch, _: eye.extractor.extract_texts(batch), [texts[i] for i in some], some, eye
-        )
+        outputs = forward(lambda batch, _: eye.extractor.extract_texts(batch), [texts[i] for i in some], some, eye)
         check_finite(outputs, [texts[i] for i in some], eye)
         for j, i in enumerate(some):
             found[i] = {name: value[j] for name, value in outputs.items()}
@@ -88,7 +88,10 @@ def reference_files(
     locators = list(dataset.references())
     cuts = [locators[i : i + SHARD_ROWS] for i in range(0, len(locators), SHARD_ROWS)]
     base = shared_folder(folder) / "views"
-    files = {e.key: [base / e.key / f"reference-{reference[:16]}-{i:05d}.safetensors" for i in range(len(cuts))] for e in eyes}
+    files = {
+        e.key: [base / e.key / f"reference-{reference[:16]}-{i:05d}.safetensors" for i in range(len(cuts))]
+        for e in eyes
+    }
     with _waiting_lock(shared_folder(folder) / "reference.lock"):
         todo = [(i, cut, [e for e in eyes if not files[e.key][i].is_file()]) for i, cut in enumerate(cuts)]
         todo = [(i, cut, lacking) for i, cut, lacking in todo if lacking]

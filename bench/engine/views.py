@@ -52,8 +52,9 @@ def extractor_protocol(extractor: Any, dtype: str) -> dict[str, Any]:
 def write(path: Path, rows: Rows, **points: str) -> None:
     """One view file, atomically."""
     tensors = {name: _stored(name, value) for name, value in rows.outputs.items()}
-    metadata = {"keys": json.dumps(rows.keys), "inputs": json.dumps(rows.inputs), "outputs": json.dumps([*rows.outputs])}
-    write_atomic(path, save(tensors, metadata), **points)
+    about = {"keys": rows.keys, "inputs": rows.inputs, "outputs": [*rows.outputs]}
+    # one entry only: safetensors writes several in no fixed order, and equal views should be equal files
+    write_atomic(path, save(tensors, {"rows": json.dumps(about)}), **points)
 
 
 def _stored(name: str, value: Any) -> torch.Tensor:
@@ -67,18 +68,18 @@ def read(path: Path) -> Rows:
     """All rows of a file; StoreError when it is damaged."""
     try:
         with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata()
-            outputs = {name: _loaded(name, file.get_tensor(name)) for name in json.loads(metadata["outputs"])}
+            about = json.loads(file.metadata()["rows"])
+            outputs = {name: _loaded(name, file.get_tensor(name)) for name in about["outputs"]}
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error}); delete it and repeat the command to make it again.") from error
-    return Rows(tuple(json.loads(metadata["keys"])), tuple(json.loads(metadata["inputs"])), outputs)
+    return Rows(tuple(about["keys"]), tuple(about["inputs"]), outputs)
 
 
 def read_inputs(path: Path) -> tuple[str, ...]:
     """The input digests of a file without its tensors."""
     try:
         with safe_open(str(path), framework="pt") as file:
-            return tuple(json.loads(file.metadata()["inputs"]))
+            return tuple(json.loads(file.metadata()["rows"])["inputs"])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error}); delete it and repeat the command to make it again.") from error
 

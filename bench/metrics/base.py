@@ -91,8 +91,15 @@ class Metric(torchmetrics.Metric):
 
 
 def mean_output(
-    name: str, label: str, *, column: str = "score", direction: Any = "higher", low: float | None = 0.0,
-    high: float | None = 1.0, unit: str = "", primary: bool = True,
+    name: str,
+    label: str,
+    *,
+    column: str = "score",
+    direction: Any = "higher",
+    low: float | None = 0.0,
+    high: float | None = 1.0,
+    unit: str = "",
+    primary: bool = True,
 ) -> OutputCard:
     """OutputCard of the mean of one column."""
     return OutputCard(name, label, direction, low, high, unit, primary, Estimator("mean", (column,)))
