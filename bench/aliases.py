@@ -1,8 +1,9 @@
 """The field's names for full protocols, and named lists of metrics.
 
 Some metrics carry the field's name themselves because their defaults are the field's protocol (`is`, `clipscore`,
-`r-precision`). An alias resolves to a metric's text form and may take further parameters: `fid(extractor=inception-v3(seed=0))`. It is printed
-as a title only where the run's protocol is the alias's own; a changed extractor prints in full.
+`r-precision`). An alias resolves to a metric's text form and may take further parameters:
+`fid(extractor=inception-v3(seed=0))`. It is printed as a title only where the run's protocol is the alias's own; a
+changed extractor prints in full.
 """
 
 from __future__ import annotations

@@ -112,8 +112,9 @@ def evaluate(
 ) -> Run:
     """Score images in one call.
 
-    images: a folder, or a sequence of PIL images or uint8 arrays (h, w, 3), one a prompt. prompts: a file, or a sequence
-    of texts. reference: a folder, an .npz of statistics, or a dataset's text form. Without `root` nothing is kept.
+    images: a folder, or a sequence of PIL images or uint8 arrays (h, w, 3), one a prompt. prompts: a file, or a
+    sequence of texts. reference: a folder, an .npz of statistics, or a dataset's text form. Without `root` nothing is
+    kept.
     """
     from bench.engine.memory import evaluate_in
 

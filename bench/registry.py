@@ -1,9 +1,9 @@
 """One registry for all kinds of plug-ins: how they are declared, found without import, and loaded by name.
 
-A plug-in is a class (or factory) under `@register(kind, name, summary=...)`. Built-ins are found by reading the source of the
-plug-in rooms (`ast`, no import, so that `bench list` needs no torch); outsiders by entry points, one group a kind
-(`bench.metrics`, ...), listed by name and imported only when used. The literal arguments of the decorator are all that
-listing shows, hence they must be literals; a test holds the scan and the runtime equal.
+A plug-in is a class (or factory) under `@register(kind, name, summary=...)`. Built-ins are found by reading the source
+of the plug-in rooms (`ast`, no import, so that `bench list` needs no torch); outsiders by entry points, one group a
+kind (`bench.metrics`, ...), listed by name and imported only when used. The literal arguments of the decorator are all
+that listing shows, hence they must be literals; a test holds the scan and the runtime equal.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ _targets: dict[tuple[str, str], Any] = {}
 
 
 def entries(kind: str) -> dict[str, Entry]:
-    """All plug-ins of a kind by name, sorted: built-ins, then installed outsiders, then those registered in this process."""
+    """All plug-ins of a kind by name, sorted: built-ins, then installed outsiders, then those registered in this
+    process."""
     if kind not in KINDS:
         raise UsageError(f"'{kind}' is no kind of plug-in.{did_you_mean(kind, KINDS)}")
     found = dict(_scan(kind))
@@ -146,7 +147,7 @@ def resolved(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return {**full, **params, "version": getattr(target, "version", 1)}
 
 
-# ---- finding without import -------------------------------------------------------------------------------------------
+# ---- finding without import ----------------------------------------------------------------------------------------
 
 
 @cache

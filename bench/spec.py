@@ -1,8 +1,8 @@
 """Text form of plug-ins and systems, canonical JSON, and the digests made from it.
 
 `fd(extractor=inception-v3,k=3)` is canonical; `fd:extractor=inception-v3,k=3` means the same and survives every shell.
-`ours=DIR` and a bare path are systems too: `folder(path=DIR)`. Values are none, true, false, numbers, bare words, quoted
-strings, or a nested plug-in. Parameters print sorted by name, so that equal specs have equal text.
+`ours=DIR` and a bare path are systems too: `folder(path=DIR)`. Values are none, true, false, numbers, bare words,
+quoted strings, or a nested plug-in. Parameters print sorted by name, so that equal specs have equal text.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _typed(word: str) -> Any:
     return word
 
 
-# ---- canonical JSON and digests ---------------------------------------------------------------------------------------
+# ---- canonical JSON and digests ------------------------------------------------------------------------------------
 
 
 def canonical(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The run folder: its layout, atomic writes, reading, verification and versions.
 
-One writer a file: a file is written beside its place, flushed to disk and renamed, so that it is whole or absent. `run.json`
-is written last; until then the folder is a run in progress. Nothing here knows torch or a plug-in.
+One writer a file: a file is written beside its place, flushed to disk and renamed, so that it is whole or absent.
+`run.json` is written last; until then the folder is a run in progress. Nothing here knows torch or a plug-in.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def crash_point(name: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-# ---- atomic writes ----------------------------------------------------------------------------------------------------
+# ---- atomic writes -------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -127,7 +127,7 @@ def sweep(folder: Path) -> None:
             left.unlink()
 
 
-# ---- one process a run -------------------------------------------------------------------------------------------------
+# ---- one process a run ---------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -159,7 +159,7 @@ def lock(folder: Path, name: str = "run") -> Iterator[None]:
         handle.close()
 
 
-# ---- reading a run ----------------------------------------------------------------------------------------------------
+# ---- reading a run -------------------------------------------------------------------------------------------------
 
 
 def is_run(path: str | Path) -> bool:

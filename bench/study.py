@@ -152,8 +152,8 @@ def _run_spec(study: Study, text: str, dataset: str, metrics: tuple[str, ...]) -
     system = dataclasses.replace(system, generator=generator)
     return RunSpec(
         system=str(system), dataset=dataset, label=system.title, metrics=metrics, panel=study.panel,
-        extractors=tuple(str(parse(e)) for e in study.extractors), seed=study.seed, repeats=study.repeats, only=study.only, size=study.size, reference=study.reference, missing=study.missing,
-        factors=dict(study.factors),
+        extractors=tuple(str(parse(e)) for e in study.extractors), seed=study.seed, repeats=study.repeats,
+        only=study.only, size=study.size, reference=study.reference, missing=study.missing, factors=dict(study.factors),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The nouns of the project as frozen dataclasses: what a sample, request, outcome, view, metric card and score are.
 
-Data only: no files, no models, no torch. Every room speaks in these types; a plug-in needs nothing else but the base class
-of its room.
+Data only: no files, no models, no torch. Every room speaks in these types; a plug-in needs nothing else but the base
+class of its room.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Direction = Literal["higher", "lower", "none"]
 Status = Literal["ok", "refused", "failed", "missing", "unreadable"]
 
 
-# ---- what a dataset knows -------------------------------------------------------------------------------------------
+# ---- what a dataset knows ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Sample:
     group: str = ""
     """Unit of resampling and of positives (e.g. the photograph); empty means the id."""
     meaning: str = ""
-    """Key of what the text says: two samples of one meaning are never each other's mismatch; empty: normalised prompt."""
+    """Key of what the text says: two samples of one meaning are never each other's mismatch; empty: normalised
+    prompt."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +107,7 @@ def normalised(text: str) -> str:
     return " ".join(text.casefold().split()).rstrip(" .")
 
 
-# ---- generation -----------------------------------------------------------------------------------------------------
+# ---- generation ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Outcome:
     """Whatever the generator wants recorded, e.g. a revised prompt or the true seed."""
 
 
-# ---- what extractors say --------------------------------------------------------------------------------------------
+# ---- what extractors say -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ class View:
     """What the extractor is asked about the subject: None, 'prompt', 'captions', 'questions' or 'labels'."""
 
 
-# ---- metrics and scores ---------------------------------------------------------------------------------------------
+# ---- metrics and scores --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -273,7 +274,7 @@ class Score:
     note: str = ""
 
 
-# ---- runs -----------------------------------------------------------------------------------------------------------
+# ---- runs ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from bench.types import Sample
 
 
 class Dataset:
-    """Base of all datasets. Subclass, implement `__iter__` and `identity`, register with `@register("dataset", NAME)`."""
+    """Base of all datasets. Subclass, implement `__iter__` and `identity`, register with `@register("dataset",
+    NAME)`."""
 
     version: ClassVar[int] = 1
     panel: ClassVar[str] = "quick"

@@ -1,8 +1,8 @@
 """The cache across runs: an SQLite index from (what was looked at, by which extractor) to a row of a view file.
 
-The view files are the store; this index only finds rows in them and can be deleted or rebuilt at any time. A hit is believed
-only if the file still says that its row was made from the same input. Without the index (a file system that forbids it), all
-works, only slower.
+The view files are the store; this index only finds rows in them and can be deleted or rebuilt at any time. A hit is
+believed only if the file still says that its row was made from the same input. Without the index (a file system that
+forbids it), all works, only slower.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What a metric would say if texts and images did not belong together: the chance level from the same views, and the check
-that they do.
+"""What a metric would say if texts and images did not belong together: the chance level from the same views, and the
+check that they do.
 
 A permutation gives each sample the texts and the truth of another sample of another meaning. Nothing is generated or
 extracted again.
@@ -41,7 +41,8 @@ def permutation(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
 def mismatch_note(
     images: torch.Tensor, texts: torch.Tensor, samples: Sequence[Sample], every: Mapping[str, Sample], extractor: str
 ) -> str:
-    """'' when own prompts beat other samples' prompts by cosine; else a sentence, with the shift by index that would fit.
+    """'' when own prompts beat other samples' prompts by cosine; else a sentence, with the shift by index that would
+    fit.
 
     images (n, d) and texts (n, d) are aligned: texts[i] is the prompt of image i, whose sample is samples[i].
     """
@@ -60,8 +61,8 @@ def mismatch_note(
         else (" Either images and prompts are mixed up, or this extractor cannot tell them apart.")
     )
     return (
-        f"By {extractor}, the images do not fit their own prompts better than other samples' prompts (z = {margin:.1f})."
-        + hint
+        f"By {extractor}, the images do not fit their own prompts better than other samples' prompts "
+        f"(z = {margin:.1f}).{hint}"
     )
 
 

@@ -1,7 +1,8 @@
 """Generate and extract: shard by shard, outcomes and views are written as soon as they are whole.
 
-A shard is done when its outcomes and the view files of all extractors are there and were made from the same pixels; what is
-done is never made again. Shards are independent, so that any number of processes may share a run (`--shard i/n`).
+A shard is done when its outcomes and the view files of all extractors are there and were made from the same pixels;
+what is done is never made again. Shards are independent, so that any number of processes may share a run (`--shard
+i/n`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bench.engine.generate import Made, input_digest, outcome_records, produce, 
 from bench.engine.looks import Batch, Eye, Look, ahead, look
 from bench.engine.options import Options
 from bench.engine.plan import Plan, Row
+from bench.errors import StoreError
 from bench.types import Outcome, PixelFacts
 
 
@@ -94,7 +96,7 @@ def _fits(path: Path, expected: tuple[str, ...]) -> bool:
         return not expected
     try:
         return views.read_inputs(path) == expected
-    except store.StoreError:
+    except StoreError:
         return False
 
 

@@ -1,7 +1,8 @@
 """From requests to pixels: what a generator gives is checked, made uint8 RGB, and written as PNG.
 
-An image that exists already (a folder's, or this run's own from before an interruption) is recorded by path and not made
-again. Whatever happens to one image is an Outcome with a reason; only a generator that breaks as a whole stops the run.
+An image that exists already (a folder's, or this run's own from before an interruption) is recorded by path and not
+made again. Whatever happens to one image is an Outcome with a reason; only a generator that breaks as a whole stops the
+run.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _asked(generator: Any, batch: list[Row]) -> Iterator[Made]:
     yield from (Made(row, outcome) for row, outcome in zip(batch, outcomes, strict=True))
 
 
-# ---- pixels (runs in worker threads) -----------------------------------------------------------------------------------
+# ---- pixels (runs in worker threads) -------------------------------------------------------------------------------
 
 
 def settle(made: Made, folder: Path) -> tuple[Outcome, list[Frame]]:
@@ -161,7 +162,7 @@ def facts_of(pixels: np.ndarray) -> PixelFacts:
     return PixelFacts(pixel_digest(pixels), width, height, int(pixels.min()), int(pixels.max()))
 
 
-# ---- outcomes on disk ---------------------------------------------------------------------------------------------------
+# ---- outcomes on disk ----------------------------------------------------------------------------------------------
 
 
 def outcome_records(row: Row, outcome: Outcome, frames: Sequence[tuple[str, PixelFacts]]) -> list[dict[str, Any]]:

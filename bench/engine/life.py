@@ -1,7 +1,7 @@
 """The life of a study: resolve all, then generate and extract each run, then score each run.
 
-Everything is checked before anything heavy starts. All systems are extracted before any is scored, since the reference of one
-may be the images of the others.
+Everything is checked before anything heavy starts. All systems are extracted before any is scored, since the reference
+of one may be the images of the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bench.engine.provenance import provenance
 from bench.engine.resolve import Asked, Resolved, has_reference, resolve
 from bench.engine.score import Reference, Scored, score
 from bench.engine.shared import reference_files, text_view
-from bench.errors import BenchError, Incomplete, UsageError
+from bench.errors import BenchError, Incomplete, StoreError, UsageError
 from bench.spec import digest, parse
 from bench.types import Run, RunSpec, Score
 
@@ -102,7 +102,7 @@ def _lock_name(options: Options) -> str:
     return "run" if options.shard is None else f"shard-{options.shard[0]}-of-{options.shard[1]}"
 
 
-# ---- generate and extract -----------------------------------------------------------------------------------------------
+# ---- generate and extract ------------------------------------------------------------------------------------------
 
 
 def images(plan: Plan, session: Session, title: str) -> None:
@@ -139,7 +139,7 @@ def _manifest(plan: Plan) -> None:
         return
     known = store.read_json(path)
     if known.get("format") != store.FORMAT or known.get("digest") != plan.digest:
-        raise store.StoreError(
+        raise StoreError(
             f"{plan.folder} was begun as another run or by another version of the suite (format {known.get('format')}, "
             f"this one writes {store.FORMAT}); move it away and repeat the command."
         )
@@ -155,7 +155,7 @@ def _measured(plan: Plan, options: Options, seconds: float, rows: int, forwards:
     store.write_json(path, {"passes": [*past, now]})
 
 
-# ---- score -------------------------------------------------------------------------------------------------------------
+# ---- score ---------------------------------------------------------------------------------------------------------
 
 
 def _scored(plan: Plan, pool: Sequence[Member], session: Session) -> Run:
@@ -326,7 +326,7 @@ def _joined(old: Run, new: Run, samples: pd.DataFrame) -> tuple[Run, pd.DataFram
     return run, samples
 
 
-# ---- score finished runs again --------------------------------------------------------------------------------------------
+# ---- score finished runs again -------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -355,7 +355,7 @@ def _again(path: Path, changes: Mapping[str, Any], options: Options) -> tuple[Pl
     spec = old.spec if old else _begun(path)
     plan = plans.make(resolve(dataclasses.replace(spec, **changes), {}), options.root)
     if plan.folder.resolve() != path.resolve():
-        raise store.StoreError(
+        raise StoreError(
             f"its images or dataset have changed since it was made (they now belong to {plan.folder.name}), or it lies "
             f"below another --root than {options.root}; run it anew."
         )
@@ -367,5 +367,5 @@ def _begun(path: Path) -> RunSpec:
     """The spec of a run that was extracted in parts and never scored."""
     manifest = path / "manifest.json"
     if not manifest.is_file():
-        raise store.StoreError("it holds no run; give a folder that `bench run` made.")
+        raise StoreError("it holds no run; give a folder that `bench run` made.")
     return store.spec_from(store.read_json(manifest)["spec"])

@@ -1,8 +1,8 @@
 """One pass over images for all extractors at once: decode ahead in worker threads, forward in fixed batches.
 
-An image is decoded once, whatever the number of extractors; an extractor sees a pixel content once, whatever the number of
-runs (the cache) or of copies (within a shard). Batches have a fixed size, the last one padded by repetition, so that the
-numbers do not depend on how many rows happened to be left.
+An image is decoded once, whatever the number of extractors; an extractor sees a pixel content once, whatever the number
+of runs (the cache) or of copies (within a shard). Batches have a fixed size, the last one padded by repetition, so that
+the numbers do not depend on how many rows happened to be left.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class Batch:
 def forward(
     call: Callable[[list[Any], list[Any]], Mapping[str, Any]], items: Sequence[Any], beside: Sequence[Any], eye: Eye
 ) -> dict[str, Any]:
-    """One batch through an extractor, padded to its fixed size and cut back; tensors come back on the CPU in float32."""
+    """One batch through an extractor, padded to its fixed size and cut back; tensors come back on the CPU in
+    float32."""
     n, pad = len(items), eye.batch_size - len(items)
     eye.forwards += n
     with torch.inference_mode():

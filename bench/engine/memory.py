@@ -30,7 +30,8 @@ class InMemory(Generator):
         super().setup(context)
         if len(context.samples) != len(self.pixels):
             raise UsageError(
-                f"There are {len(self.pixels)} images and {len(context.samples)} prompts; give one image a prompt, in order."
+                f"There are {len(self.pixels)} images and {len(context.samples)} prompts; "
+                "give one image a prompt, in order."
             )
         self.place = {sample_id: i for i, sample_id in enumerate(context.samples)}
 

@@ -1,7 +1,7 @@
 """The plan of a run: its rows in fixed order, cut into fixed shards, and the digest that names its folder.
 
-Order, shards, seeds and folder depend on the run digest's fields alone: not on metrics, workers, devices or what is already
-on disk.
+Order, shards, seeds and folder depend on the run digest's fields alone: not on metrics, workers, devices or what is
+already on disk.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a RunSpec to objects, everything checked before heavy work: all that is wrong is named in one error.
 
-The default panel adapts: a metric whose reference, truth or minimum is absent is left out with one line that says what brings
-it; a metric asked for by name is an error instead. Missing weights are always an error.
+The default panel adapts: a metric whose reference, truth or minimum is absent is left out with one line that says what
+brings it; a metric asked for by name is an error instead. Missing weights are always an error.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def prompts_digest(samples: Sequence[Sample]) -> str:
     return digest([[s.id, s.prompt] for s in samples])
 
 
-# ---- the slice ---------------------------------------------------------------------------------------------------------
+# ---- the slice -----------------------------------------------------------------------------------------------------
 
 
 def _slice(only: str, every: Mapping[str, Sample], generator: Any) -> tuple[tuple[Sample, ...], bool]:
@@ -155,7 +155,7 @@ def _listed(path: str, ordered: list[Sample], every: Mapping[str, Sample]) -> li
     return [s for s in ordered if s.id in wanted]
 
 
-# ---- metrics -----------------------------------------------------------------------------------------------------------
+# ---- metrics -------------------------------------------------------------------------------------------------------
 
 
 def with_metrics(resolved: Resolved, spec: RunSpec) -> Resolved:
@@ -163,7 +163,8 @@ def with_metrics(resolved: Resolved, spec: RunSpec) -> Resolved:
     wanted = [(text, True) for text in spec.metrics] or _panel(spec, resolved)
     asked: list[Asked] = []
     extractors: dict[str, Any] = dict(resolved.extractors)
-    notes, problems = list(resolved.notes), []
+    notes: list[str] = list(resolved.notes)
+    problems: list[str] = []
     for text, by_name in wanted:
         try:
             one = _ask(text, spec, by_name)

@@ -113,7 +113,7 @@ def _feed(work: _Work, slab: rows_of.Slab, keys: Mapping[str, str], texts: rows_
         twin.update(ids=list(slab.keys), **{**given, **fresh})
 
 
-# ---- from a fed metric to scores ----------------------------------------------------------------------------------------
+# ---- from a fed metric to scores -----------------------------------------------------------------------------------
 
 
 def _finish(
@@ -272,7 +272,7 @@ def _full_table(
     return frame, np.array([samples[i].group for i in ids], dtype=object), tags
 
 
-# ---- protocol -------------------------------------------------------------------------------------------------------------
+# ---- protocol ------------------------------------------------------------------------------------------------------
 
 
 def _protocol(asked: Asked, plan: Plan, eyes: Mapping[str, Eye], reference: Reference | None) -> dict[str, Any]:
@@ -306,7 +306,7 @@ def _policy(asked: Asked, override: str) -> str:
     return "worst" if columns and columns <= set(worst) else "exclude"
 
 
-# ---- do images fit their prompts? --------------------------------------------------------------------------------------------
+# ---- do images fit their prompts? ----------------------------------------------------------------------------------
 
 
 class _Matcher:

@@ -1,7 +1,8 @@
-"""Views that belong to a dataset and not to a system: its reference images and its texts, made once and shared by all runs.
+"""Views that belong to a dataset and not to a system: its reference images and its texts, made once and shared by all
+runs.
 
-They lie in `runs/<dataset>/shared/views/<extractor>/`. A distinct text is encoded once. Several processes may want the same
-view: the first makes it, the others wait.
+They lie in `runs/<dataset>/shared/views/<extractor>/`. A distinct text is encoded once. Several processes may want the
+same view: the first makes it, the others wait.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _waiting_lock(path: Path) -> Iterator[None]:
         handle.close()
 
 
-# ---- texts -------------------------------------------------------------------------------------------------------------
+# ---- texts ---------------------------------------------------------------------------------------------------------
 
 
 def text_view(
@@ -75,7 +76,7 @@ def _encode(texts: Sequence[str], inputs: Sequence[str], eye: Eye, cache: Cache,
     return views.Rows(keys, tuple(inputs), views.stack([found[i] for i in range(len(texts))]))
 
 
-# ---- reference images -----------------------------------------------------------------------------------------------------
+# ---- reference images ----------------------------------------------------------------------------------------------
 
 
 def reference_files(

@@ -1,8 +1,8 @@
 """Views on disk: what an extractor said of a shard's images (or of a list of texts), one safetensors file a shard.
 
-A file holds the row keys, the digest of what each row was made from (decoded pixels or text, with the query) and one tensor
-for each numeric output; detections, answers and texts travel as JSON in a byte tensor of the same file, so that a view of a
-shard is one file, whole or absent.
+A file holds the row keys, the digest of what each row was made from (decoded pixels or text, with the query) and one
+tensor for each numeric output; detections, answers and texts travel as JSON in a byte tensor of the same file, so that
+a view of a shard is one file, whole or absent.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _loaded(name: str, tensor: torch.Tensor) -> Any:
     return [_object(name, row) for row in json.loads(bytes(tensor.numpy()).decode())]
 
 
-# ---- objects as JSON ---------------------------------------------------------------------------------------------------
+# ---- objects as JSON -----------------------------------------------------------------------------------------------
 
 
 def _plain(row: Any) -> Any:
@@ -120,7 +120,7 @@ def _object(name: str, row: Any) -> Any:
     return row
 
 
-# ---- joining ------------------------------------------------------------------------------------------------------------
+# ---- joining -------------------------------------------------------------------------------------------------------
 
 
 def take(rows: Rows, index: int) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What an extractor is: a frozen model that turns images or texts (and a query) into declared outputs.
 
 The engine calls, in this order: the constructor (parses parameters, touches no weights), `problems()` and `identity()`
-(cheap, before any heavy work), `load(device, dtype)` once, then for each batch of at most `batch_size` items `prepare_*`
-(in worker threads, one item at a time) and `extract_*`. All declared outputs of a subject are always given and stored, so
-that a metric added later finds them.
+(cheap, before any heavy work), `load(device, dtype)` once, then for each batch of at most `batch_size` items
+`prepare_*` (in worker threads, one item at a time) and `extract_*`. All declared outputs of a subject are always given
+and stored, so that a metric added later finds them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Extractor:
     query: str | None = None
     """What it must be asked about an image: None, 'prompt' or 'questions'."""
     batch_size: int = 32
-    """Fixed: the engine pads the last batch by repetition and cuts the rows off, so that results do not depend on it."""
+    """Fixed: the engine pads the last batch by repetition and cuts the rows off, so that results do not depend on
+    it."""
     caveat: str = ""
     """What readers of its numbers must know, e.g. 'random weights, seed 0'."""
 
@@ -37,7 +38,8 @@ class Extractor:
         return []
 
     def identity(self) -> Mapping[str, Any]:
-        """All that changes its outputs: weights (sha256 or seed), preprocessing, dtype-independent. JSON-able. Cheap."""
+        """All that changes its outputs: weights (sha256 or seed), preprocessing, dtype-independent. JSON-able.
+        Cheap."""
         raise NotImplementedError
 
     def load(self, device: str = "cpu", dtype: str = "float32") -> None:
@@ -50,8 +52,8 @@ class Extractor:
     def extract_images(self, batch: Sequence[Any], queries: Sequence[Sample] | None = None) -> dict[str, Any]:
         """`len(batch)` prepared images -> output name -> rows.
 
-        Rows are a float tensor (b, ...) for features, logits and map, and a list of length b of `Detections`, `Answers` or
-        str for detections, answers and text.
+        Rows are a float tensor (b, ...) for features, logits and map, and a list of length b of `Detections`, `Answers`
+        or str for detections, answers and text.
         """
         raise NotImplementedError
 

@@ -1,7 +1,7 @@
 """What a generator is: it turns requests (prompt, seed) into images, in any order and in any number of processes.
 
-An image depends on its request alone (and on the generator's parameters and weights), never on the batch, the worker or the
-requests before it.
+An image depends on its request alone (and on the generator's parameters and weights), never on the batch, the worker or
+the requests before it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Generator:
     existing: ClassVar[bool] = False
     """True when outcomes are files that exist already (recorded by path, never copied)."""
     not_identity: ClassVar[tuple[str, ...]] = ()
-    """Parameters that do not change images (paths, timeouts): left out of digests; `identity()` says what they lead to."""
+    """Parameters that do not change images (paths, timeouts): left out of digests; `identity()` says what they lead
+    to."""
     batch_size: int = 16
     """How many requests the engine hands over at once."""
 

@@ -1,10 +1,10 @@
 """What a metric is: a `torchmetrics.Metric` over views, with everything declared that a reader or a statistic needs.
 
-Rows: the engine calls `update(ids=[...], <argument>=rows, ...)` in shard order, one row an image, all arguments aligned:
-features, logits and map are float tensors (b, ...); detections, answers, text and truth (the Sample) are lists of length b;
-prompt features are repeated for every image of the prompt; captions give a list of (c_i, d) tensors. `ids` are 'sample#k'.
-Metrics of scope set take `generated` and `reference` whose lengths may differ, in separate calls as well as together, and
-`ids` belong to `generated`.
+Rows: the engine calls `update(ids=[...], <argument>=rows, ...)` in shard order, one row an image, all arguments
+aligned: features, logits and map are float tensors (b, ...); detections, answers, text and truth (the Sample) are lists
+of length b; prompt features are repeated for every image of the prompt; captions give a list of (c_i, d) tensors. `ids`
+are 'sample#k'. Metrics of scope set take `generated` and `reference` whose lengths may differ, in separate calls as
+well as together, and `ids` belong to `generated`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Metric(torchmetrics.Metric):
     needs: ClassVar[tuple[str, ...]] = ()
     """What the dataset's samples must know: fields of Sample ('objects', 'relations', 'questions') or 'boxes'."""
     frames: ClassVar[bool] = False
-    """True when a row may be a story: each argument then holds a list with one row a frame. Set metrics take every frame."""
+    """True when a row may be a story: each argument then holds a list with one row a frame. Set metrics take every
+    frame."""
     moments_suffice: ClassVar[bool] = False
     """True when `.npz` statistics (mu, sigma) can stand for the reference features."""
 
@@ -64,7 +65,8 @@ class Metric(torchmetrics.Metric):
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray] | None:
         """Set metrics: output -> (B,) values with each block of generated rows left out (delete-a-block jackknife).
 
-        `blocks` holds for each generated row its block 0..B-1, fixed by sample-id digest. None: no interval can be given.
+        `blocks` holds for each generated row its block 0..B-1, fixed by sample-id digest. None: no interval can be
+        given.
         """
         return None
 
