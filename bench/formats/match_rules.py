@@ -71,7 +71,19 @@ def repeat_numbers(found: Iterable[int | None]) -> dict[int | None, int]:
     return {None if n == -1 else n: k for n, k in ks.items()}
 
 
-# ---- stem: the file is named after the sample's id ----------------------------------------------------
+def with_repeats(claims: Sequence[tuple[str, int | None, str]]) -> list[tuple[str, int, str]]:
+    """(sample id, number as written, file) -> (sample id, k, file). Seeds in names are ranked within each sample."""
+    own: dict[str, set[int | None]] = defaultdict(set)
+    for sample_id, number, _ in claims:
+        own[sample_id].add(number)
+    ks = repeat_numbers(number for _, number, _ in claims)
+    if max(ks.values(), default=0) < 2 * max(map(len, own.values()), default=1):
+        return [(sample_id, ks[number], file) for sample_id, number, file in claims]
+    ranked = {s: {n: k for k, n in enumerate(sorted(found, key=lambda n: ks[n]))} for s, found in own.items()}
+    return [(sample_id, ranked[sample_id][number], file) for sample_id, number, file in claims]
+
+
+# ---- stem: the file is named after the sample's id -----------------------------------------------------------------
 
 
 def stem(files: Sequence[str], samples: Sequence[Sample]) -> Candidate:
@@ -79,10 +91,9 @@ def stem(files: Sequence[str], samples: Sequence[Sample]) -> Candidate:
     known = _Ids(samples)
     readings = [_read_all(files, known.of_name), _read_all(files, known.of_folder)]
     best = max(readings, key=lambda found: len({claim[:3] for claim in found}))  # the first wins a tie
-    ks = repeat_numbers(number for _, number, _, _ in best)
     if any(sample.frames > 1 for sample in samples):
         return _framed(best, samples)
-    return claimed("stem", ((sample_id, ks[number], file) for sample_id, number, _, file in best))
+    return claimed("stem", with_repeats([(sample_id, number, file) for sample_id, number, _, file in best]))
 
 
 _Claim = tuple[str, int | None, int, str]
@@ -140,8 +151,9 @@ def _framed(claims: Sequence[_Claim], samples: Sequence[Sample]) -> Candidate:
     frames = {s.id: s.frames for s in samples}
     films: dict[Key, dict[int, str]] = defaultdict(dict)
     duplicates = []
+    ks = repeat_numbers(number for _, number, _, _ in claims)
     for sample_id, number, frame, file in claims:
-        if films[sample_id, number or 0].setdefault(frame, file) != file:
+        if films[sample_id, ks[number]].setdefault(frame, file) != file:
             duplicates.append(file)
     whole = {key: film for key, film in films.items() if set(film) == set(range(frames[key[0]]))}
     notes = [f"{len(films) - len(whole)} sequences lack a frame (frames are counted from 0)"][: len(films) > len(whole)]
@@ -149,7 +161,7 @@ def _framed(claims: Sequence[_Claim], samples: Sequence[Sample]) -> Candidate:
     return Candidate("stem", pairs, tuple(duplicates), tuple(notes))
 
 
-# ---- caption: the file is named after the prompt ----------------------------------------------------
+# ---- caption: the file is named after the prompt -------------------------------------------------------------------
 
 
 def plain(text: str) -> str:
@@ -194,7 +206,7 @@ def _dealt(files: Sequence[str], ids: Sequence[str]) -> Iterable[tuple[str, int,
         yield ids[owner], at - owner * each, file
 
 
-# ---- index: the n-th image belongs to the n-th prompt ----------------------------------------------------
+# ---- index: the n-th image belongs to the n-th prompt --------------------------------------------------------------
 
 
 def index(files: Sequence[str], samples: Sequence[Sample]) -> Candidate:
@@ -252,16 +264,16 @@ def _one_number(numbers: dict[str, int], samples: Sequence[Sample]) -> Candidate
 def _two_numbers(files: Sequence[str], columns: Sequence[Sequence[int]], samples: Sequence[Sample]) -> Candidate:
     """`<n>_<k>`, or `<k>/<n>` where only the second number fits the prompts."""
     fits = [_places(column, len(samples)) for column in columns]
-    first = 0 if fits[0][0] is not None else 1
+    ranks = [2 if place is None else int(doubt != "") for place, _, doubt in fits]  # 0: fits, 1: a guess, 2: does not
+    first = ranks.index(min(ranks))
     place, note, doubt = fits[first]
     if place is None:
         return Candidate("index", problem=_unequal(len(set(columns[0])), len(samples)))
-    if fits[1 - first][0] is not None:
+    if ranks[0] == ranks[1]:
         doubt = "both numbers in the names fit the number of prompts"
-    ks = repeat_numbers(columns[1 - first])
     notes = [note, f"the {('first', 'second')[first]} number of a name is the prompt, the other one the repeat"]
     rows = zip(files, columns[first], columns[1 - first], strict=True)
-    return claimed("index", ((samples[place[n]].id, ks[k], file) for file, n, k in rows), notes, doubt)
+    return claimed("index", with_repeats([(samples[place[n]].id, k, file) for file, n, k in rows]), notes, doubt)
 
 
 def _places(numbers: Iterable[int], count: int) -> tuple[dict[int, int] | None, str, str]:
@@ -285,7 +297,7 @@ def _unequal(images: int, prompts: int) -> str:
     )
 
 
-# ---- manifest: a table says it ----------------------------------------------------
+# ---- manifest: a table says it -------------------------------------------------------------------------------------
 
 
 def manifest(files: Sequence[str], samples: Sequence[Sample], entries: Sequence[Entry]) -> Candidate:

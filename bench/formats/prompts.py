@@ -50,7 +50,7 @@ def read_prompts(path: str | Path) -> list[Sample]:
     return _samples(rows, path)
 
 
-# ---- files to rows ----------------------------------------------------
+# ---- files to rows -------------------------------------------------------------------------------------------------
 
 
 def _txt(path: str | Path) -> list[_Row]:
@@ -126,7 +126,7 @@ def _no_column(where: str, there: Sequence[str]) -> DataError:
     )
 
 
-# ---- rows to samples ----------------------------------------------------
+# ---- rows to samples -----------------------------------------------------------------------------------------------
 
 
 def _samples(rows: Sequence[_Row], path: str | Path) -> list[Sample]:

@@ -69,6 +69,24 @@ def test_repeat_first():
     assert owners(match(files, samples()))["seed42/0003.png"] == (3, 1)
 
 
+def test_seeds_in_names_are_repeats_of_their_own_prompt():
+    rng = random.Random(1)
+    seeds = {n: sorted(rng.sample(range(10**6, 10**9), 2)) for n in range(10)}
+    for form in ("{n:03d}_{s}.png", "x{s}_{n}.png"):
+        files = [form.format(n=n, s=s) for n in range(10) for s in seeds[n]]
+        expected = {form.format(n=n, s=s): (n, k) for n in range(10) for k, s in enumerate(seeds[n])}
+        found = match(files, samples())
+        assert found.repeats == 2 and owners(found) == expected
+    found = match([f"s-{TEXTS[n]}_{s}.png" for n in range(10) for s in seeds[n]], samples(), "stem")
+    assert found.repeats == 2 and len(found.pairs) == 20
+
+
+def test_one_seed_a_file_beside_its_number():
+    """Ten seeds for ten prompts would fit as numbers of prompts too, but only as a guess."""
+    files = [f"{seed}_{n}.png" for n, seed in enumerate([93, 12, 55, 71, 20, 38, 4, 67, 81, 29])]
+    assert owners(match(files, samples())) == {file: (n, 0) for n, file in enumerate(files)}
+
+
 def test_overview_pictures_are_extra():
     files = [f"{n:05d}/samples/{k:04d}.png" for n in range(10) for k in range(4)]
     found = match(files + [f"{n:05d}/grid.png" for n in range(10)], samples())
@@ -180,6 +198,8 @@ def test_frames_are_joined_in_order():
     files = [f"{one}_{k}_{f}.png" for one in "ab" for k in range(2) for f in range(3)]
     found = match(files, story)
     assert found.pairs["b", 1].split("\n") == ["b_1_0.png", "b_1_1.png", "b_1_2.png"]
+    counted_from_one = [f"{one}_{k + 1}_{f}.png" for one in "ab" for k in range(2) for f in range(3)]
+    assert match(counted_from_one, story).pairs["b", 1].startswith("b_2_0.png")
     found = match(files[:-1], story)
     assert found.missing == (("b", 1),) and "lack a frame" in found.notes[0]
 
