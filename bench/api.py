@@ -14,6 +14,7 @@ from bench.study import Study, read_study, run_specs
 from bench.types import Run, RunSpec
 
 if TYPE_CHECKING:
+    from bench.engine.doctor import Check
     from bench.engine.estimate import DryRun
     from bench.reports.comparison import Comparison
 
@@ -122,3 +123,24 @@ def evaluate(
         return evaluate_in(Path(root), images, prompts, reference, metrics, panel, extractors, label, options)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         return evaluate_in(Path(folder), images, prompts, reference, metrics, panel, extractors, label, options)
+
+
+def doctor(study: Study | None = None, *, root: str | Path = "runs") -> list[Check]:
+    """What this machine has and what a study (or, without one, the aliases) would need."""
+    from bench.engine.doctor import doctor as examined
+
+    return examined(study, Path(root))
+
+
+def cache_show(root: str | Path = "runs") -> dict[str, Any]:
+    """The cache index below a root: its path, indexed rows, view files and their bytes."""
+    from bench.engine.cache import Cache
+
+    return Cache(Path(root)).show()
+
+
+def cache_rebuild(root: str | Path = "runs") -> dict[str, Any]:
+    """Make the cache index anew from the view files."""
+    from bench.engine.cache import Cache
+
+    return Cache(Path(root)).rebuild()
