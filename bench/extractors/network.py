@@ -141,12 +141,12 @@ class Network(Extractor):
         """The network with its weights, before anything is folded or moved: what parity tests export."""
         from bench.extractors.seeded import quiet_construction
 
+        path = self.weights_path() if self.seed is None else None
         with quiet_construction():
             module = self.build()
         if self.seed is not None:
             self.randomise(module, self.seed)
-        else:
-            path = self.weights_path()
+        elif path is not None:
             files.apply(module, self.fit(files.read(path)), path, f"{self.plugin_name} ({self.network()})")
         return module.eval().requires_grad_(False)
 

@@ -17,6 +17,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -107,7 +108,7 @@ def quiet_construction() -> Iterator[None]:
         yield
 
 
-# ---- initialisation -------------------------------------------------------------------------------------------------
+# ---- initialisation ------------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -148,7 +149,7 @@ def batch(recipe: Preprocess, seed: int) -> torch.Tensor:
     return torch.from_numpy(pixels[:, : recipe.size[0], : recipe.size[1]]).permute(0, 3, 1, 2)
 
 
-# ---- calibration ----------------------------------------------------------------------------------------------------
+# ---- calibration ---------------------------------------------------------------------------------------------------
 
 
 def build(
@@ -159,7 +160,7 @@ def build(
     `key` names the architecture and the preprocessing of `images`, which gives the calibration batch in float64.
     """
     initialise(module, seed)
-    norms: dict[str, nn.Module] = {n: m for n, m in module.named_modules() if isinstance(m, _BatchNorm)}
+    norms: dict[str, _BatchNorm] = {n: m for n, m in module.named_modules() if isinstance(m, _BatchNorm)}
     if not norms and classifier is None:
         return
     note = home() / "seeded" / f"{digest([SCHEME, seed, key])[:32]}.npz"
@@ -170,12 +171,12 @@ def build(
     _set(norms, classifier, found)
 
 
-def _recalled(note: Path, norms: dict[str, nn.Module], classifier: nn.Linear | None) -> dict[str, np.ndarray] | None:
+def _recalled(note: Path, norms: dict[str, _BatchNorm], classifier: nn.Linear | None) -> dict[str, np.ndarray] | None:
     wanted = {f"{n}.{part}" for n in norms for part in ("mean", "var")} | ({"logits"} if classifier else set())
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError), np.load(note, allow_pickle=False) as file:
-        found = {name: file[name] for name in file.files}
-        if set(found) == wanted:
-            return found
+    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, BadZipFile):
+        with np.load(note, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        return found if set(found) == wanted else None
     return None
 
 
@@ -188,23 +189,23 @@ def _remember(note: Path, found: dict[str, np.ndarray]) -> None:
 
 @torch.no_grad()
 def _calibrate(
-    module: nn.Module, norms: dict[str, nn.Module], images: torch.Tensor, classifier: nn.Linear | None
+    module: nn.Module, norms: dict[str, _BatchNorm], images: torch.Tensor, classifier: nn.Linear | None
 ) -> dict[str, np.ndarray]:
     """One float64 pass in which each BatchNorm normalises by, and keeps, the statistics of this batch."""
     seen: list[torch.Tensor] = []
     module.double().eval()
     for norm in norms.values():
         norm.train()
-        norm.momentum = 1.0  # type: ignore[assignment]
+        norm.momentum = 1.0
     hook = classifier.register_forward_pre_hook(lambda _, args: seen.append(args[0])) if classifier else None
     module(images)
     if hook is not None:
         hook.remove()
     found = {}
     for name, norm in norms.items():
-        found[f"{name}.mean"] = norm.running_mean.to(torch.float32).numpy()  # type: ignore[union-attr,operator]
-        found[f"{name}.var"] = norm.running_var.to(torch.float32).numpy()  # type: ignore[union-attr,operator]
-        norm.momentum = 0.1  # type: ignore[assignment]
+        found[f"{name}.mean"] = norm.running_mean.to(torch.float32).numpy()
+        found[f"{name}.var"] = norm.running_var.to(torch.float32).numpy()
+        norm.momentum = 0.1
     if classifier is not None:
         found["logits"] = _separated(classifier.weight, seen[-1]).to(torch.float32).numpy()
     module.float().eval()
@@ -219,10 +220,10 @@ def _separated(weight: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _set(norms: dict[str, nn.Module], classifier: nn.Linear | None, found: dict[str, np.ndarray]) -> None:
+def _set(norms: dict[str, _BatchNorm], classifier: nn.Linear | None, found: dict[str, np.ndarray]) -> None:
     for name, norm in norms.items():
-        norm.running_mean.copy_(torch.from_numpy(found[f"{name}.mean"]))  # type: ignore[union-attr,operator]
-        norm.running_var.copy_(torch.from_numpy(found[f"{name}.var"]))  # type: ignore[union-attr,operator]
-        norm.num_batches_tracked.fill_(1)  # type: ignore[union-attr,operator]
+        norm.running_mean.copy_(torch.from_numpy(found[f"{name}.mean"]))
+        norm.running_var.copy_(torch.from_numpy(found[f"{name}.var"]))
+        norm.num_batches_tracked.fill_(1)
     if classifier is not None:
         classifier.weight.copy_(torch.from_numpy(found["logits"]))

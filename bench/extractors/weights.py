@@ -20,6 +20,7 @@ import pickle
 import urllib.error
 import urllib.parse
 import urllib.request
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Source:
     """Its digest or the first digits of it (8 or more); empty: not known, the first use pins it."""
 
 
-# ---- search ---------------------------------------------------------------------------------------------------------
+# ---- search --------------------------------------------------------------------------------------------------------
 
 
 def may_download() -> bool:
@@ -127,7 +128,7 @@ def absent(source: Source, who: str) -> str:
     )
 
 
-# ---- digests --------------------------------------------------------------------------------------------------------
+# ---- digests -------------------------------------------------------------------------------------------------------
 
 
 def sha256(path: Path) -> str:
@@ -151,7 +152,7 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# ---- reading --------------------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------------------------
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
@@ -179,7 +180,9 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
     import torch
 
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch announces what the message below says better
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise DataError(
@@ -221,7 +224,7 @@ def _unfit(path: Path, who: str, why: str) -> NoReturn:
     raise DataError(f"{path} holds no weights of {who}: {why}; give the file that belongs to this network.")
 
 
-# ---- download -------------------------------------------------------------------------------------------------------
+# ---- download ------------------------------------------------------------------------------------------------------
 
 
 def download(url: str, digest: str = "", *, name: str = "", timeout: float = 30.0) -> Path:
