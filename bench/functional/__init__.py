@@ -1,7 +1,7 @@
 """The mathematics of every metric as pure functions of torch tensors: no files, no registry, no models.
 
-Features are `(n, d)` with one row an image or a text. Results are float64 tensors; inputs are never changed. Each module names
-its paper and equation.
+Features are `(n, d)` with one row an image or a text. Results are float64 tensors; inputs are never changed. Each
+module names its paper and equation.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Agreement of image and text embeddings: CLIPScore (Hessel et al. 2021, arXiv 2104.08718) and R-precision (Xu et al. 2018,
-arXiv 1711.10485, sec. 5: the true caption against mismatched ones by cosine).
+"""Agreement of image and text embeddings: CLIPScore (Hessel et al. 2021, arXiv 2104.08718) and R-precision (Xu et al.
+2018, arXiv 1711.10485, sec. 5: the true caption against mismatched ones by cosine).
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def _paired(image: torch.Tensor, text: torch.Tensor, ids: Sequence[str] | None) 
 def clip_score(
     image: torch.Tensor, text: torch.Tensor, *, weight: float = 100.0, ids: Sequence[str] | None = None
 ) -> torch.Tensor:
-    """Aligned embeddings (n, d), (n, d) -> (n,) weight * max(cosine, 0); the paper's weight is 2.5, torchmetrics' 100."""
+    """Aligned embeddings (n, d), (n, d) -> (n,) weight * max(cosine, 0); the paper's weight is 2.5, torchmetrics'
+    100."""
     return weight * cosine(image, text, ids=ids).clamp_min(0)
 
 
@@ -48,9 +49,9 @@ def r_precision(
 ) -> torch.Tensor:
     """Aligned embeddings (n, d), (n, d) -> (n,) credit in [0, 1]: is the true text nearest among `candidates` texts?
 
-    The candidates - 1 others are drawn without replacement from the texts of other meaning (`meaning`, default: each row its
-    own), by a generator seeded with (seed, key of the row), so that the order of rows changes nothing. A tie at the top
-    gives 1 / (number tied), so that a constant scorer gets 1 / candidates, not 1.
+    The candidates - 1 others are drawn without replacement from the texts of other meaning (`meaning`, default: each
+    row its own), by a generator seeded with (seed, key of the row), so that the order of rows changes nothing. A tie at
+    the top gives 1 / (number tied), so that a constant scorer gets 1 / candidates, not 1.
     """
     _paired(image, text, keys)
     if candidates < 2:

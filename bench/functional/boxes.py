@@ -1,7 +1,7 @@
 """Boxes and labels: IoU, class-aware matching, and what it says about presence, counts, attributes and overlap.
 
-Boxes are (m, 4) xyxy in pixels; a box whose right or lower edge is not beyond the other has area 0. Labels are any sequence
-(texts or an integer tensor), equal meaning the same class.
+Boxes are (m, 4) xyxy in pixels; a box whose right or lower edge is not beyond the other has area 0. Labels are any
+sequence (texts or an integer tensor), equal meaning the same class.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from bench.functional import checks
 
 
 def _boxes(boxes: Any, name: str) -> torch.Tensor:
-    found = torch.as_tensor(boxes, dtype=torch.float64).reshape(-1, 4) if len(boxes) == 0 else torch.as_tensor(boxes).double()
+    found = (
+        torch.as_tensor(boxes, dtype=torch.float64).reshape(-1, 4)
+        if len(boxes) == 0
+        else torch.as_tensor(boxes).double()
+    )
     if found.ndim != 2 or found.shape[1] != 4:
         raise UsageError(f"{name} must be (m, 4) xyxy; got {tuple(found.shape)}.")
     checks.finite(found, name) if len(found) else None
@@ -54,7 +58,9 @@ def detection_match(boxes: Any, labels: Any, target_boxes: Any, target_labels: A
     mine, wanted = _labels(labels), _labels(target_labels)
     iou = box_iou(boxes, target_boxes).numpy()
     if iou.shape != (len(mine), len(wanted)):
-        raise UsageError(f"There must be a label for each box; got {len(mine)} and {len(wanted)} for boxes {iou.shape}.")
+        raise UsageError(
+            f"There must be a label for each box; got {len(mine)} and {len(wanted)} for boxes {iou.shape}."
+        )
     same = np.array([[a == b for b in wanted] for a in mine], dtype=bool).reshape(iou.shape)
     pairs = _assign(np.where(same, 1.0 + iou, 0.0)) if iou.size else []
     return [(i, j, float(iou[i, j])) for i, j in pairs if same[i, j]]
@@ -79,7 +85,8 @@ def object_presence(labels: Sequence[Any], target_labels: Sequence[Any]) -> floa
 
 
 def counts_right(labels: Sequence[Any], target_labels: Sequence[Any]) -> float:
-    """Share of the wanted classes whose number is exactly right; an image with objects of no wanted class scores 0 for them.
+    """Share of the wanted classes whose number is exactly right; an image with objects of no wanted class scores 0 for
+    them.
 
     Classes are those wanted or found: an extra object of an unwanted class is a wrong count (0 wanted).
     """
@@ -96,8 +103,11 @@ def counting_error(labels: Sequence[Any], target_labels: Sequence[Any]) -> float
 
 
 def attributes_bound(
-    labels: Sequence[Any], attributes: Sequence[Mapping[str, str]], target_labels: Sequence[Any],
-    target_attributes: Sequence[Mapping[str, str]], attribute: str,
+    labels: Sequence[Any],
+    attributes: Sequence[Mapping[str, str]],
+    target_labels: Sequence[Any],
+    target_attributes: Sequence[Mapping[str, str]],
+    attribute: str,
 ) -> float | None:
     """Share of the targets that state `attribute` and are matched by a found object of their class with that value.
 

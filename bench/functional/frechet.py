@@ -2,9 +2,10 @@
 
     |m1 - m2|^2 + tr S1 + tr S2 - 2 tr sqrt(S1 S2)
 
-The last trace is the sum of the singular values of A1 A2' where A'A = S (A is a Cholesky factor, or the centred features over
-sqrt(n - 1) when n <= d). Nothing is squared that need not be, no square root of a matrix is taken and no eps is added, which
-makes this both faster and more exact than eigenvalues of S1 S2 (which lose half the digits when S is rank deficient).
+The last trace is the sum of the singular values of A1 A2' where A'A = S (A is a Cholesky factor, or the centred
+features over sqrt(n - 1) when n <= d). Nothing is squared that need not be, no square root of a matrix is taken and no
+eps is added, which makes this both faster and more exact than eigenvalues of S1 S2 (which lose half the digits when S
+is rank deficient).
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def factor(features: torch.Tensor) -> Factor:
 
 
 def factor_from_moments(m: Moments) -> Factor:
-    """Moments -> Factor, by Cholesky where the covariance is well conditioned, else by its eigenvectors of full rank."""
+    """Moments -> Factor, by Cholesky where the covariance is well conditioned, else by its eigenvectors of full
+    rank."""
     return _factor(m.n, m.mean, m.cov)
 
 
@@ -64,8 +66,8 @@ def _factor(n: int, mean: torch.Tensor, cov: torch.Tensor) -> Factor:
 def nuclear_norm(m: torch.Tensor) -> torch.Tensor:
     """Sum of the singular values of m (a, b), float64.
 
-    The square roots of the eigenvalues of the smaller Gram matrix are several times faster than singular values and as good
-    where none is near zero: they are taken when their error bound is below 1e-11 of the result.
+    The square roots of the eigenvalues of the smaller Gram matrix are several times faster than singular values and as
+    good where none is near zero: they are taken when their error bound is below 1e-11 of the result.
     """
     gram = m @ m.T if m.shape[0] <= m.shape[1] else m.T @ m
     values = torch.linalg.eigvalsh(gram).clamp_min(0)
@@ -110,9 +112,9 @@ def frechet_distance_from_moments(
 def frechet_block_replicates(generated: torch.Tensor, blocks: Sequence[int], reference: Factor) -> torch.Tensor:
     """(B,) distances with the generated rows of each block 0..B-1 left out.
 
-    With P = X A2', every replicate needs only the singular values of the centred rows of P that remain; they come from a
-    Gram matrix of P less the block's part. The singular values near zero are good to 1e-8 of the largest, far below the
-    spread that replicates are for.
+    With P = X A2', every replicate needs only the singular values of the centred rows of P that remain; they come from
+    a Gram matrix of P less the block's part. The singular values near zero are good to 1e-8 of the largest, far below
+    the spread that replicates are for.
     """
     x = generated.double()
     which = torch.as_tensor(list(blocks), device=x.device)
@@ -125,7 +127,11 @@ def frechet_block_replicates(generated: torch.Tensor, blocks: Sequence[int], ref
 
 
 def _without(
-    x: torch.Tensor, projected: torch.Tensor, squares: torch.Tensor, whole: torch.Tensor | None, out: torch.Tensor,
+    x: torch.Tensor,
+    projected: torch.Tensor,
+    squares: torch.Tensor,
+    whole: torch.Tensor | None,
+    out: torch.Tensor,
     reference: Factor,
 ) -> torch.Tensor:
     kept = ~out
@@ -148,7 +154,8 @@ def frechet_joint_distance(
 ) -> torch.Tensor:
     """Fréchet distance of image and text features side by side (DeVries et al. 2019, arXiv 1907.08175, eq. 2).
 
-    The text part is scaled so that both parts have equal mean length on the reference. Features (n, d), (n, e), (m, d), (m, e).
+    The text part is scaled so that both parts have equal mean length on the reference. Features (n, d), (n, e), (m, d),
+    (m, e).
     """
     for name, x in (("gen_img", gen_img), ("gen_txt", gen_txt), ("ref_img", ref_img), ("ref_txt", ref_txt)):
         checks.features(x, name, least=2)

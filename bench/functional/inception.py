@@ -38,7 +38,9 @@ def inception_score(logits: torch.Tensor, *, splits: int = 10, seed: int = 2020)
     return found.mean(), found.std(correction=0)
 
 
-def inception_score_block_replicates(logits: torch.Tensor, blocks: Sequence[int], *, splits: int = 10, seed: int = 2020):
+def inception_score_block_replicates(
+    logits: torch.Tensor, blocks: Sequence[int], *, splits: int = 10, seed: int = 2020
+):
     """(B,) scores with the rows of each block 0..B-1 left out of their splits, which are otherwise unchanged."""
     n = len(logits)
     order = torch.from_numpy(np.random.RandomState(seed).permutation(n))

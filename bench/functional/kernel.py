@@ -35,7 +35,9 @@ def kernel_distance(
     if subset_size < 2 or subsets < 1:
         raise UsageError(f"subset_size must be at least 2 and subsets at least 1; got {subset_size} and {subsets}.")
     rng = np.random.RandomState(seed)
-    whole = _grams(generated, reference) if _cheaper_whole(len(generated), len(reference), subsets, subset_size) else None
+    whole = (
+        _grams(generated, reference) if _cheaper_whole(len(generated), len(reference), subsets, subset_size) else None
+    )
     values = []
     for _ in range(subsets):
         i = torch.from_numpy(rng.choice(len(generated), subset_size, replace=False))
@@ -80,7 +82,8 @@ def _check(generated: torch.Tensor, reference: torch.Tensor) -> None:
 def _block_sums(
     x: torch.Tensor, y: torch.Tensor, row_block: torch.Tensor, blocks: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sums of the kernel: within x by block pair (B, B) and on its diagonal (B,), x against y by block (B,), within y."""
+    """Sums of the kernel: within x by block pair (B, B) and on its diagonal (B,), x against y by block (B,), within
+    y."""
     pairs = x.new_zeros((blocks, blocks), dtype=torch.float64)
     diagonal, cross = (x.new_zeros(blocks, dtype=torch.float64) for _ in range(2))
     mark = torch.nn.functional.one_hot(row_block, blocks).double()

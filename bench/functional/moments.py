@@ -1,4 +1,5 @@
-"""Mean and scatter of features in float64, and their exact merging (Chan, Golub & LeVeque 1983), so that shards add up."""
+"""Mean and scatter of features in float64, and their exact merging (Chan, Golub & LeVeque 1983), so that shards add
+up."""
 
 from __future__ import annotations
 

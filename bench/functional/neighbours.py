@@ -1,8 +1,9 @@
 """Nearest-neighbour manifolds: precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991, eq. 1-2: <= the k-th
-distance, the point itself not counted) and density and coverage (Naeem et al. 2020, arXiv 2002.09797, eq. 3-5: strictly <).
+distance, the point itself not counted) and density and coverage (Naeem et al. 2020, arXiv 2002.09797, eq. 3-5: strictly
+<).
 
-Distances are computed in blocks in the features' own precision; whatever lies too near a radius to be sure is computed again
-in float64, so that the counts are those of the full float64 matrix at the price of a float32 product.
+Distances are computed in blocks in the features' own precision; whatever lies too near a radius to be sure is computed
+again in float64, so that the counts are those of the full float64 matrix at the price of a float32 product.
 """
 
 from __future__ import annotations
@@ -60,7 +61,11 @@ Inside = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def _hits(
-    points: torch.Tensor, centres: torch.Tensor, radius: torch.Tensor, inside: Inside, sink: Callable[[int, torch.Tensor], None]
+    points: torch.Tensor,
+    centres: torch.Tensor,
+    radius: torch.Tensor,
+    inside: Inside,
+    sink: Callable[[int, torch.Tensor], None],
 ) -> None:
     """Give `sink(start, bool (b, m))`: which balls each block of points lies in, exactly."""
     points, centres = _centred(points, centres)
@@ -109,8 +114,8 @@ def precision_recall(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Features (n, d), (m, d) -> (precision, recall) in [0, 1].
 
-    Precision: share of generated rows within the k-th-neighbour ball of some reference row. Recall: the same with the sides
-    exchanged. A generator that makes one good image over and over has precision 1 and recall near 0.
+    Precision: share of generated rows within the k-th-neighbour ball of some reference row. Recall: the same with the
+    sides exchanged. A generator that makes one good image over and over has precision 1 and recall near 0.
     """
     _check(generated, reference, k)
     precision = _covered(generated, reference, radii(reference, k)).double().mean()
@@ -142,8 +147,8 @@ def density_coverage(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Features (n, d), (m, d) -> (density >= 0, coverage in [0, 1]).
 
-    Density: mean number of reference balls a generated row lies in, over k. Coverage: share of reference balls that hold a
-    generated row. Constant features give 0 for both, since no distance is strictly below a radius of 0.
+    Density: mean number of reference balls a generated row lies in, over k. Coverage: share of reference balls that
+    hold a generated row. Constant features give 0 for both, since no distance is strictly below a radius of 0.
     """
     _check(generated, reference, k)
     counts = torch.zeros((), dtype=torch.float64, device=generated.device)

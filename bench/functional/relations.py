@@ -1,9 +1,9 @@
-"""Spatial relations between boxes by the rules of five benchmarks (which disagree: on random boxes all five give the same
-verdict for 58 % of layouts, so the rule is part of every score's protocol).
+"""Spatial relations between boxes by the rules of five benchmarks (which disagree: on random boxes all five give the
+same verdict for 58 % of layouts, so the rule is part of every score's protocol).
 
-Boxes are (n, 4) xyxy, y downwards; relation words are 'left of', 'right of', 'above', 'below' and, for t2i-compbench, 'near'.
-visor: Gokhale et al. 2022, arXiv 2212.10015. geneval: Ghosh et al. 2023, arXiv 2310.11513. t2i-compbench: Huang et al. 2023,
-arXiv 2307.06350. hrs: Bakr et al. 2023, arXiv 2304.05390. paintskills: Cho et al. 2023, arXiv 2202.04053.
+Boxes are (n, 4) xyxy, y downwards; relation words are 'left of', 'right of', 'above', 'below' and, for t2i-compbench,
+'near'. visor: Gokhale et al. 2022, arXiv 2212.10015. geneval: Ghosh et al. 2023, arXiv 2310.11513. t2i-compbench: Huang
+et al. 2023, arXiv 2307.06350. hrs: Bakr et al. 2023, arXiv 2304.05390. paintskills: Cho et al. 2023, arXiv 2202.04053.
 """
 
 from __future__ import annotations

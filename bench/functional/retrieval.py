@@ -1,7 +1,7 @@
 """Retrieval: R@K, median rank and mean average precision with many-to-many positives and a declared rule for ties.
 
-Rows are queries, columns the gallery. Under ties the default is the expectation over all orders of the tied items, so that a
-constant scorer is at chance and not at the top.
+Rows are queries, columns the gallery. Under ties the default is the expectation over all orders of the tied items, so
+that a constant scorer is at chance and not at the top.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def retrieval_ranks(similarity: torch.Tensor, positives: torch.Tensor) -> Ranks:
     return Ranks(above[:, 0], tied[:, 0], level, _average_precision(above, tied, right, counts))
 
 
-def _average_precision(above: torch.Tensor, tied: torch.Tensor, right: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+def _average_precision(
+    above: torch.Tensor, tied: torch.Tensor, right: torch.Tensor, counts: torch.Tensor
+) -> torch.Tensor:
     """Mean over right items of (right items so far) / (expected rank); a tie puts half of the wrong ones before it."""
     so_far = torch.arange(1, right.shape[1] + 1, device=right.device, dtype=torch.float64)[None, :]
     precision = so_far / (so_far + above + tied / 2)
@@ -90,7 +92,9 @@ def _summary(ranks: Ranks, ties: Ties) -> dict[str, torch.Tensor]:
     return {**found, "median_rank": ranks.rank(ties).median(), "mAP": ranks.average_precision.mean()}
 
 
-def retrieval(similarity: torch.Tensor, positives: torch.Tensor, *, ties: Ties = "expected") -> Mapping[str, torch.Tensor]:
+def retrieval(
+    similarity: torch.Tensor, positives: torch.Tensor, *, ties: Ties = "expected"
+) -> Mapping[str, torch.Tensor]:
     """Similarity (q, g), positives (q, g) bool -> {"R@1", "R@5", "R@10", "median_rank", "mAP"}, scalars.
 
     median_rank is the lower median, as torch's. Chance of R@K with one right item in g is K / g.
@@ -114,7 +118,11 @@ def retrieval_from_features(
 
 
 def ranks_from_features(
-    queries: torch.Tensor, gallery: torch.Tensor, positives: torch.Tensor | tuple[Sequence[str], Sequence[str]], *, block: int = 1024
+    queries: torch.Tensor,
+    gallery: torch.Tensor,
+    positives: torch.Tensor | tuple[Sequence[str], Sequence[str]],
+    *,
+    block: int = 1024,
 ) -> Ranks:
     """As `retrieval_from_features`, giving the Ranks of each query."""
     checks.features(queries, "queries")

@@ -1,0 +1,73 @@
+"""`collapse`: does a system make different images at all? Shares of constant, black and repeated images, and of prompts
+whose repeats ignore the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from bench.metrics.base import Metric, mean_output
+from bench.metrics.rowwise import estimates
+from bench.registry import register
+from bench.types import PixelFacts, Sample, View
+
+BLACK = 8
+"""An image whose brightest channel value is at most this is black (safety filters return such)."""
+
+
+@register(
+    "metric",
+    "collapse",
+    summary="shares of constant, black, repeated images and ignored seeds",
+    scope="gallery",
+    direction="lower",
+)
+class Collapse(Metric):
+    """constant: all pixels equal. black: nothing brighter than 8 of 255. duplicates: pixels equal to those of another
+    prompt. seeds-ignored: pixels equal to another repeat of the same prompt (only where there are repeats)."""
+
+    scope = "gallery"
+    outputs = tuple(
+        mean_output(name, label, column=name, direction="lower", primary=name in ("duplicates", "constant"))
+        for name, label in (
+            ("constant", "constant images"), ("black", "black images"), ("duplicates", "duplicate images"),
+            ("seeds-ignored", "seeds ignored"),
+        )
+    )  # fmt: skip
+    responds_to = ("constant", "duplicates", "seeds-ignored")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("collapse_flags", [], dist_reduce_fx="cat", persistent=True)
+        self.seen: list[tuple[str, str]] = []
+
+    def views(self) -> Mapping[str, View]:
+        return {"facts": View("generated", "facts"), "truth": View("sample", "truth")}
+
+    def update(self, *, facts: Sequence[PixelFacts], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
+        """Aligned lists of length b."""
+        flags = [(f.low == f.high, f.high <= BLACK) for f in facts]
+        self.collapse_flags.append(torch.tensor(flags, dtype=torch.float64))
+        self.seen += [(s.id, f.digest) for s, f in zip(truth, facts, strict=True)]
+
+    def reset(self) -> None:
+        self.seen = []
+        super().reset()
+
+    def table(self) -> dict[str, np.ndarray]:
+        self.need(len(self.seen))
+        flags = torch.cat(self.collapse_flags).numpy()
+        images, repeats = Counter(self.seen), Counter(sample for sample, _ in self.seen)
+        owners: Counter[str] = Counter(digest for _, digest in set(self.seen))
+        duplicate = [float(owners[digest] > 1) for _, digest in self.seen]
+        ignored = [float(images[pair] > 1) if repeats[pair[0]] > 1 else np.nan for pair in self.seen]
+        return {
+            "constant": flags[:, 0], "black": flags[:, 1], "duplicates": np.array(duplicate),
+            "seeds-ignored": np.array(ignored, dtype=np.float64),
+        }  # fmt: skip
+
+    def compute(self) -> dict[str, torch.Tensor]:
+        return estimates(self, self.table())
