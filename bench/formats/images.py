@@ -76,7 +76,7 @@ def pixel_digest(array: np.ndarray) -> str:
     if array.dtype != np.uint8:
         raise BadImage(f"Pixels of type {array.dtype} have no digest; give a uint8 array (h, w, 3).")
     hasher = hashlib.sha256("x".join(map(str, array.shape)).encode() + b":")
-    hasher.update(np.ascontiguousarray(array))
+    hasher.update(np.ascontiguousarray(array).data)
     return hasher.hexdigest()
 
 

@@ -69,8 +69,10 @@ class FromCallable(Generator):
 
     def setup(self, context: Context) -> None:
         super().setup(context)
-        found = self._load()
-        self._function = found(**self.params) if inspect.isclass(found) else found
+        self._function = self._load()
+        if inspect.isclass(self._function):
+            made: Any = self._function(**self.params)
+            self._function = made
 
     def _load(self) -> Any:
         place, _, name = self.target.rpartition(":")
