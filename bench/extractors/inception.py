@@ -71,7 +71,7 @@ class InceptionV3(Network):
     def randomise(self, module: torch.nn.Module, seed: int) -> None:
         from bench.extractors import seeded
 
-        seeded.build(module, seed, key=self.network(), images=lambda: _calibration(seed), classifier=module.fc)  # type: ignore[arg-type]
+        seeded.build(module, seed, key=self.network(), images=lambda: _calibration(seed), classifier=module.fc)
 
     def finish(self, module: torch.nn.Module) -> torch.nn.Module:
         from bench.extractors.inception_net import folded

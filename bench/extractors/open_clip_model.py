@@ -168,7 +168,7 @@ class OpenClip(Network):
         return self.recipe(image)
 
     def forward(self, module: torch.nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"features": module.encode_image(images)}  # type: ignore[operator]
+        return {"features": module.encode_image(images)}
 
     def extract_texts(self, texts: Sequence[str]) -> dict[str, Any]:
         """Texts -> features (b, d); an empty text is a UsageError."""
@@ -178,7 +178,7 @@ class OpenClip(Network):
         device = next(module.parameters()).device
         with torch.inference_mode():
             tokens = self.tokens(texts).to(device)
-            return {"features": module.encode_text(tokens).float()}  # type: ignore[operator]
+            return {"features": module.encode_text(tokens).float()}
 
     # ---- texts ----
 

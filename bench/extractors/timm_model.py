@@ -116,7 +116,7 @@ class Timm(Network):
         """Position embeddings for the input size; nothing to do for convolutional networks."""
         if self.size and hasattr(module, "set_input_size"):
             try:
-                module.set_input_size(img_size=self.recipe.size)  # type: ignore[operator]
+                module.set_input_size(img_size=self.recipe.size)
             except (AssertionError, ValueError, RuntimeError) as error:
                 raise UsageError(f"{self.model} takes no images of side {self.size}: {error}.") from error
         return module
@@ -126,8 +126,8 @@ class Timm(Network):
         return self.recipe(image)
 
     def forward(self, module: torch.nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        tokens = module.forward_features(images)  # type: ignore[operator]
-        out = {"features": module.forward_head(tokens, pre_logits=True)}  # type: ignore[operator]
+        tokens = module.forward_features(images)
+        out = {"features": module.forward_head(tokens, pre_logits=True)}
         if self.config.num_classes:
-            out["logits"] = module.forward_head(tokens)  # type: ignore[operator]
+            out["logits"] = module.forward_head(tokens)
         return out
