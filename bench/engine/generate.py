@@ -19,7 +19,8 @@ import numpy as np
 
 from bench import store
 from bench.engine.plan import Row
-from bench.errors import BadImage, BenchError, GenerationFailed
+from bench.errors import BadImage, BenchError, GenerationFailed, NotFinite
+from bench.formats.arrays import to_pixels
 from bench.formats.images import decode, encode_png, pixel_digest
 from bench.generators.base import as_outcomes
 from bench.spec import digest
@@ -117,8 +118,8 @@ def _written(row: Row, outcome: Outcome, folder: Path) -> tuple[Outcome, list[Fr
         reason = f"{row.sample.frames} frames were asked for and {len(images)} were given"
         return Outcome(status="failed", reason=reason, info=outcome.info), []
     try:
-        frames = [as_pixels(image) for image in images]
-    except ValueError as error:
+        frames = [to_pixels(image) for image in images]
+    except (BadImage, NotFinite) as error:
         return Outcome(status="failed", reason=str(error), info=outcome.info), []
     names = [os.path.join("images", name) for name in row.file_names()]
     if outcome.info:
@@ -138,22 +139,6 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
         store.crash_point("image-temp")
         os.replace(temporary, path)
     store.crash_point("image-written")
-
-
-def as_pixels(image: Any) -> np.ndarray:
-    """A generator's image as uint8 (h, w, 3); ValueError says what it is instead."""
-    if hasattr(image, "convert"):
-        return np.asarray(image.convert("RGB"))
-    if hasattr(image, "detach"):
-        image = image.detach().cpu().numpy()
-    array = np.asarray(image)
-    if array.dtype != np.uint8:
-        raise ValueError(f"an image must be PIL or uint8 (h, w, 3); got {array.dtype} of shape {array.shape}")
-    if array.ndim == 2:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(f"an image must have the shape (h, w, 3); got {array.shape}")
-    return np.ascontiguousarray(array)
 
 
 def facts_of(pixels: np.ndarray) -> PixelFacts:

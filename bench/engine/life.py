@@ -63,7 +63,10 @@ def prepare(specs: Sequence[RunSpec], options: Options, generators: Mapping[str,
     for spec in specs:
         try:
             own = (generators or {}).get(spec.label)
-            resolved = resolve(spec, {"notify": options.progress.line}, own)
+            told: list[str] = []
+            resolved = resolve(spec, {"notify": told.append}, own)
+            for line in dict.fromkeys([*told, *resolved.notes]):
+                options.progress.line(f"{spec.label}: {line}")
             found.append(plans.make(resolved, options.root))
         except UsageError as error:
             problems += [m if len(specs) == 1 else f"{spec.label}: {m}" for m in error.messages]
@@ -115,8 +118,6 @@ def images(plan: Plan, session: Session, title: str) -> None:
     todos = outstanding(plan, eyes, options)
     if not todos:
         return
-    for note in plan.resolved.notes:
-        options.progress.line(f"{plan.resolved.spec.label}: {note}")
     options.progress.phase(title, "images", sum(len(t.rows) for t in todos))
     began, forwards = time.perf_counter(), {e.key: e.forwards for e in eyes}
     try:
@@ -205,16 +206,16 @@ def _reference(plan: Plan, pool: Sequence[Member], asked: Sequence[Asked], sessi
         return None
     if resolved.spec.reference == "others":
         return _others(plan, pool, eyes)
-    identity = plans.dataset_identity(resolved.dataset)
+    identity = plans.reference_identity(resolved.dataset)
     statistics = getattr(resolved.dataset, "statistics", None)
     if statistics is not None:
-        return Reference({"dataset": identity}, {}, str(statistics))
+        return Reference({"set": identity}, {}, str(statistics))
     if not has_reference(resolved.dataset):
         return None
     files = reference_files(
         resolved.dataset, digest(identity), eyes, plan.folder.parent, session.cache, session.options
     )
-    return Reference({"dataset": identity}, files)
+    return Reference({"set": identity}, files)
 
 
 @dataclass(frozen=True)

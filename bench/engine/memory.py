@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import store
-from bench.engine.generate import as_pixels
 from bench.engine.options import Options
 from bench.errors import UsageError
+from bench.formats.arrays import to_pixels
 from bench.formats.images import pixel_digest
 from bench.generators.base import Generator
 from bench.spec import digest
@@ -21,7 +21,7 @@ class InMemory(Generator):
     """A sequence of images, the i-th for the i-th prompt."""
 
     def __init__(self, images: Sequence[Any]) -> None:
-        self.pixels = [as_pixels(image) for image in images]
+        self.pixels = [to_pixels(image, f"Image {i}") for i, image in enumerate(images)]
 
     def identity(self) -> Mapping[str, Any]:
         return {"images": digest([pixel_digest(p) for p in self.pixels])}
@@ -68,10 +68,9 @@ def evaluate_in(
 
 
 def _in_memory(images: Any) -> InMemory:
-    try:
-        return InMemory(list(images))
-    except ValueError as error:
-        raise UsageError(f"evaluate(images=...) takes a folder or a sequence of images: {error}.") from error
+    if not isinstance(images, Iterable):
+        raise UsageError(f"evaluate(images=...) takes a folder or a sequence of images; got {type(images).__name__}.")
+    return InMemory(list(images))
 
 
 def _prompts_file(root: Path, prompts: Any) -> str:

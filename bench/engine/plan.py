@@ -104,8 +104,14 @@ def run_digest(resolved: Resolved) -> str:
 
 
 def dataset_identity(dataset: Any) -> dict[str, Any]:
-    """What a dataset says fixes it, with the plug-in's name and version."""
-    return {"name": getattr(dataset, "plugin_name", "custom"), "version": dataset.version, **dataset.identity()}
+    """What a dataset says fixes its samples, with the plug-in's name and version. The reference is no part of it."""
+    fixed = {k: v for k, v in dataset.identity().items() if k != "reference"}
+    return {"name": getattr(dataset, "plugin_name", "custom"), "version": dataset.version, **fixed}
+
+
+def reference_identity(dataset: Any) -> Any:
+    """What fixes a dataset's reference set: what it says of it, else what fixes the dataset."""
+    return dataset.identity().get("reference") or dataset_identity(dataset)
 
 
 def system_identity(resolved: Resolved) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def reference_files(
 ) -> dict[str, list[Path]]:
     """Extractor key -> view files of the dataset's reference images; made for those extractors that lack them.
 
-    `reference` is the digest of the dataset's identity: another reference set has other files.
+    `reference` is the digest of the reference set's identity: another reference set has other files.
     """
     locators = list(dataset.references())
     cuts = [locators[i : i + SHARD_ROWS] for i in range(0, len(locators), SHARD_ROWS)]
