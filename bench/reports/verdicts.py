@@ -1,0 +1,179 @@
+"""Plain sentences: who is better at what, by how much, and what the data could not tell."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from bench.reports.nouns import Comparison, Difference, Kind, Row, Verdict
+from bench.reports.numbers import difference_decimals, number, percent
+
+_NAMED = 5
+BADGES: dict[Kind, str] = {
+    "better": "▲ better", "worse": "▼ worse", "tied": "= no difference", "unknown": "? cannot tell"
+}  # fmt: skip
+
+
+def verdicts(comparison: Comparison) -> list[Verdict]:
+    """A sentence for each primary row that has anything to say."""
+    found = []
+    for row in comparison.primary:
+        made = _verdict(comparison, row)
+        if made is not None:
+            found.append(made if made.badge else dataclasses.replace(made, badge=BADGES[made.kind]))
+    return found
+
+
+def _verdict(comparison: Comparison, row: Row) -> Verdict | None:
+    differences = [d for d in row.differences if d is not None]
+    if row.direction == "none" or row.reference is None:
+        return None
+    left = [i for i, reason in enumerate(row.refusals) if reason]
+    if not differences:
+        return _of_none(comparison, row, left) if left else None
+    if len(differences) == 1 and not left:
+        return _of_two(comparison, row, differences[0])
+    return _of_many(comparison, row, differences, left)
+
+
+def _of_none(comparison: Comparison, row: Row, left: Sequence[int]) -> Verdict:
+    names = ", ".join(comparison.systems[i].title for i in left)
+    against = comparison.systems[row.reference or 0].title
+    return Verdict(row, "unknown", f"{names} and {against}: not compared on {name(row)}: {row.refusals[left[0]]}")
+
+
+def name(row: Row) -> str:
+    """Head of a metric in a sentence: its label, with the metric's own name where the label alone is ambiguous."""
+    return f"{row.label} ({row.note})" if row.note else row.label
+
+
+def amount(row: Row, value: float | None, digits: int, *, signed: bool = False) -> str:
+    """A number with its unit."""
+    text = number(value, digits, signed=signed)
+    return f"{text} {row.output.unit}" if row.output.unit else text
+
+
+def span(one: Difference, digits: int, *, turned: bool = False, signed: bool = True) -> str:
+    """'95 % CI +0.9 … +2.7'."""
+    if one.low is None or one.high is None:
+        return "no interval"
+    low, high = (-one.high, -one.low) if turned else (one.low, one.high)
+    return f"95 % CI {number(low, digits, signed=signed)} … {number(high, digits, signed=signed)}"
+
+
+def _of_two(comparison: Comparison, row: Row, one: Difference) -> Verdict:
+    """The sentence about a pair, told from the better one's side, or from the baseline's."""
+    digits = difference_decimals(one)
+    ours, theirs = (comparison.systems[i].title for i in (one.system, one.reference))
+    if one.kind == "tied":
+        return Verdict(
+            row, "tied", f"{ours} and {theirs}: no detectable difference on {name(row)} {_seen(row, one, digits)}"
+        )
+    if one.kind == "unknown":
+        text = f"{ours} and {theirs}: cannot be told apart on {name(row)} ({one.method})"
+        return Verdict(row, "unknown", text)
+    if comparison.baseline is None and one.kind == "worse":
+        ours, theirs = theirs, ours
+    turned = comparison.baseline is None and one.kind == "worse"
+    delta = -one.delta if turned else one.delta
+    word = "better" if turned else one.kind
+    share = None if one.better is None else (1 - one.better if turned else one.better)
+    told = f"; better on {percent(share)} of prompts" if share is not None else ""
+    text = (
+        f"{ours} is {word} than {theirs} on {name(row)} by {amount(row, delta, digits, signed=True)} "
+        f"({span(one, digits, turned=turned)}{told})"
+    )
+    return Verdict(row, word, text)
+
+
+def _seen(row: Row, one: Difference, digits: int) -> str:
+    told = f"({amount(row, one.delta, digits, signed=True)}, {span(one, digits)}"
+    if one.low is not None and one.high is not None and not one.low <= 0 <= one.high:
+        return f"{told}, not beyond Holm's correction for the other comparisons)"
+    if one.detectable:
+        told += f"; could see ≥ {amount(row, one.detectable, digits)}"
+    return told + ")"
+
+
+def _of_many(comparison: Comparison, row: Row, differences: Sequence[Difference], left: Sequence[int]) -> Verdict:
+    assert row.reference is not None
+    groups = {kind: [d for d in differences if d.kind == kind] for kind in ("better", "tied", "worse", "unknown")}
+    reference = comparison.systems[row.reference].title
+    if comparison.baseline is None or row.reference != comparison.baseline:
+        return _of_best(comparison, row, reference, groups, left)
+    told = [(word, groups[word]) for word in ("better", "worse") if groups[word]]
+    parts = [f"{word} {_listed(comparison, row, members)}" for word, members in told]
+    parts += [f"no detectable difference: {_names(comparison, groups['tied'])}"] if groups["tied"] else []
+    parts += [f"cannot tell: {_names(comparison, groups['unknown'])}"] if groups["unknown"] else []
+    parts += _left(comparison, left)
+    mixed = "▲▼ mixed" if groups["better"] and groups["worse"] else ""
+    return Verdict(row, _overall(groups), f"{name(row)}: against {reference}: {'; '.join(parts)}", mixed)
+
+
+def _left(comparison: Comparison, left: Sequence[int]) -> list[str]:
+    return [f"not compared: {', '.join(comparison.systems[i].title for i in left)}"] if left else []
+
+
+def _of_best(
+    comparison: Comparison, row: Row, best: str, groups: dict[str, list[Difference]], left: Sequence[int]
+) -> Verdict:
+    worse, tied, unknown = groups["worse"], groups["tied"], groups["unknown"]
+    parts = []
+    if worse and not tied and not unknown:
+        parts.append(
+            f"{best} is better than {_all_others(comparison, worse)}; nearest {_nearest(comparison, row, worse)}"
+        )
+    elif worse:
+        parts.append(f"{best} leads and is better than {_names(comparison, worse)}")
+    elif tied:
+        parts.append(f"{best} leads, but no difference is beyond chance")
+    if tied:
+        parts.append(f"not told apart from it: {_names(comparison, tied)}{_limit(row, tied)}")
+    if unknown:
+        parts.append(f"no interval against {_names(comparison, unknown)}")
+    parts += _left(comparison, left)
+    kind: Kind = "tied" if tied else "better" if worse else "unknown"
+    badge = "▲ clear best" if kind == "better" and not left else "◆ shared lead" if worse else BADGES[kind]
+    return Verdict(row, kind, f"{name(row)}: {'; '.join(parts)}", badge)
+
+
+def _nearest(comparison: Comparison, row: Row, worse: Sequence[Difference]) -> str:
+    near = min(worse, key=lambda d: (abs(d.delta), d.system))
+    digits = difference_decimals(near)
+    delta = amount(row, near.delta, digits, signed=True)
+    return f"{comparison.systems[near.system].title} at {delta} ({span(near, digits)})"
+
+
+def _limit(row: Row, tied: Sequence[Difference]) -> str:
+    known = [d for d in tied if d.detectable]
+    if not known:
+        return ""
+    worst = max(known, key=lambda d: (d.detectable or 0, d.system))
+    return f" (could see ≥ {amount(row, worst.detectable, difference_decimals(worst))})"
+
+
+def _listed(comparison: Comparison, row: Row, differences: Sequence[Difference]) -> str:
+    return ", ".join(
+        f"{comparison.systems[d.system].title} by {amount(row, d.delta, difference_decimals(d), signed=True)} "
+        f"({span(d, difference_decimals(d))})"
+        for d in differences
+    )
+
+
+def _all_others(comparison: Comparison, worse: Sequence[Difference]) -> str:
+    return f"all {len(worse)} others" if len(worse) > 1 else comparison.systems[worse[0].system].title
+
+
+def _names(comparison: Comparison, differences: Sequence[Difference]) -> str:
+    """Titles; beyond a handful their number, because the table of differences names each."""
+    titles = [comparison.systems[d.system].title for d in differences]
+    if len(titles) > _NAMED + 1:
+        return f"{', '.join(titles[:_NAMED])} and {len(titles) - _NAMED} more"
+    return ", ".join(titles)
+
+
+def _overall(groups: dict[str, list[Difference]]) -> Kind:
+    for kind in ("worse", "better", "tied"):
+        if groups[kind]:
+            return kind
+    return "unknown"

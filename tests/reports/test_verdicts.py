@@ -1,0 +1,65 @@
+"""Sentences say what the differences say."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.reports.comparison import compare
+from bench.reports.numbers import MINUS, decimals, number, p_value
+from bench.reports.verdicts import verdicts
+
+
+def said(comparison, label: str):
+    return next(v for v in verdicts(comparison) if v.row.label == label)
+
+
+def test_two_runs_from_the_better_ones_side(make):
+    found = compare([make("ours", seed=1), make("sdxl", skill=2.0, seed=2)])
+    clip, fid = said(found, "CLIPScore"), said(found, "FID")
+    assert clip.kind == "better" and clip.text.startswith("sdxl is better than ours on CLIPScore by +")
+    assert "% of prompts" in clip.text
+    assert fid.text.startswith(f"sdxl is better than ours on FID by {MINUS}") and "prompts" not in fid.text
+
+
+def test_two_runs_from_the_new_ones_side_when_there_is_a_baseline(make):
+    runs = [make("old", skill=2.0, seed=1), make("new", seed=2)]
+    verdict = said(compare(runs, baseline="old"), "CLIPScore")
+    assert verdict.kind == "worse" and verdict.text.startswith(f"new is worse than old on CLIPScore by {MINUS}")
+
+
+def test_no_difference_says_what_could_have_been_seen(make):
+    verdict = said(compare([make("a", seed=1), make("b", seed=2)]), "CLIPScore")
+    assert verdict.kind == "tied"
+    assert "no detectable difference" in verdict.text and "could see ≥" in verdict.text
+
+
+def test_many_runs(make):
+    runs = [make("best", skill=3.0, seed=1), make("mid", skill=1.0, seed=2), make("low", seed=3)]
+    clear = said(compare(runs), "CLIPScore")
+    assert clear.text.startswith("CLIPScore: best is better than all 2 others; nearest mid at")
+    assert clear.badge == "▲ clear best"
+    shared = said(compare([*runs, make("twin", skill=3.0, seed=4)]), "CLIPScore")
+    assert "not told apart from it" in shared.text and shared.badge == "◆ shared lead"
+    against = said(compare(runs, baseline="mid"), "CLIPScore")
+    assert "better best by +" in against.text and f"worse low by {MINUS}" in against.text
+
+
+def test_refused_pairs_are_said_too(make):
+    verdict = said(compare([make("a", seed=1), make("b", seed=2, failed=3)]), "FID")
+    assert verdict.kind == "unknown" and "not compared on FID" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("halves", "values", "digits"),
+    [([0.013], [0.812], 3), ([1.3], [25.0], 1), ([13.0], [38.0], 0), ([None], [0.5], 3), ([None], [2e7], -1), ([0.0], [0.0], 2)],
+)  # fmt: skip
+def test_digits_follow_the_interval(halves, values, digits):
+    assert decimals(halves, values) == digits
+
+
+def test_numbers_are_plain():
+    assert number(-0.0001, 2, signed=True) == "0.00"
+    assert number(-1.25, 2) == f"{MINUS}1.25" and number(1.25, 2, signed=True) == "+1.25"
+    assert number(float("nan"), 2) == number(None, 2) == "\u2013"
+    assert number(2.5e7, -1) == "2.50e+07"
+    assert (p_value(0.0004), p_value(0.0234), p_value(1.0)) == ("< .001", ".023", "1")
