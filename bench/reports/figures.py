@@ -69,7 +69,16 @@ def scores_figure(comparison: Comparison, rows: Sequence[Row] | None = None, *, 
                 continue
             _panel(axis, comparison, shown[at], places, literal)
             axis.set_yticks(places, names if at % columns == 0 else [""] * len(names))
+        _laid_out(figure)
     return figure
+
+
+def _laid_out(figure: Figure) -> None:
+    """Lay out once, not again for every file format: it is half of the time of a drawing."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def _order(comparison: Comparison) -> tuple[int, ...]:

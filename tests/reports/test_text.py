@@ -22,7 +22,7 @@ def test_table_shows_values_best_and_controls_apart(make):
     lines = text.splitlines()
     at = {name: next(i for i, line in enumerate(lines) if line.startswith(name)) for name in ("plain", "good", "noise")}
     assert at["plain"] < at["good"] < at["noise"] and set(lines[at["noise"] - 1]) == {"-"}
-    assert lines[at["good"]].count("*") == 3 and lines[at["noise"]].count("*") == 0
+    assert lines[at["good"]].count("*") == 4 and lines[at["noise"]].count("*") == 0
     assert "FID\N{NO-BREAK SPACE}↓" in text and "±" in text and "n 120" in text
 
 

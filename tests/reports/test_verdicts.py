@@ -51,7 +51,10 @@ def test_refused_pairs_are_said_too(make):
 
 @pytest.mark.parametrize(
     ("halves", "values", "digits"),
-    [([0.013], [0.812], 3), ([1.3], [25.0], 1), ([13.0], [38.0], 0), ([None], [0.5], 3), ([None], [2e7], -1), ([0.0], [0.0], 2)],
+    [
+        ([0.013], [0.812], 3), ([1.3], [25.0], 1), ([13.0], [38.0], 0), ([None], [0.5], 3), ([None], [2e7], -1),
+        ([0.0], [0.0], 2),
+    ],
 )  # fmt: skip
 def test_digits_follow_the_interval(halves, values, digits):
     assert decimals(halves, values) == digits
