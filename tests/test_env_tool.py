@@ -145,9 +145,9 @@ def test_a_moved_checkout_is_made_afresh(checkout, tmp_path_factory):
 def test_callers_at_once_install_once(checkout):
     processes = [checkout.start("true") for _ in range(4)]
     assert [p.wait(timeout=60) for p in processes] == [0, 0, 0, 0]
-    for process in processes:
-        process.communicate()
+    logs = [process.communicate()[1] for process in processes]
     assert checkout.installs() == ["new"]
+    assert sum("ready after" in log for log in logs) == 1
 
 
 def test_bad_commands_are_sentences(checkout):

@@ -84,7 +84,11 @@ def ensure() -> None:
         return
     lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another call that installs")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if found() != wanted():
             install(lock)
     finally:
