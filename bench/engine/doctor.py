@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import aliases, registry, store
-from bench.engine.resolve import build, resolve
+from bench.engine.resolve import build, open_dataset, resolve
 from bench.errors import BenchError
 from bench.spec import parse
 from bench.study import Study, run_specs
@@ -106,7 +106,7 @@ def _extras() -> Iterator[Check]:
 def _of_study(study: Study) -> Iterator[Check]:
     for spec in run_specs(study):
         try:
-            resolved = resolve(spec, {})
+            resolved = resolve(spec, open_dataset(spec.dataset))
         except BenchError as error:
             yield from (Check(spec.label, "missing", "", message) for message in error.messages)
             continue

@@ -26,7 +26,7 @@ from bench.engine.looks import Eye
 from bench.engine.options import Options
 from bench.engine.plan import Plan
 from bench.engine.provenance import provenance
-from bench.engine.resolve import Asked, Resolved, has_reference, resolve
+from bench.engine.resolve import Asked, Opened, Resolved, has_reference, open_dataset, resolve
 from bench.engine.score import Reference, Scored, score
 from bench.engine.shared import reference_files, text_view
 from bench.errors import BenchError, Incomplete, StoreError, UsageError
@@ -60,11 +60,13 @@ class Session:
 def prepare(specs: Sequence[RunSpec], options: Options, generators: Mapping[str, Any] | None = None) -> list[Plan]:
     """Resolve and plan all runs; one UsageError with the problems of all."""
     found, problems = [], []
+    opened: dict[str, Opened] = {}
     for spec in specs:
         try:
-            own = (generators or {}).get(spec.label)
+            if spec.dataset not in opened:
+                opened[spec.dataset] = open_dataset(spec.dataset)
             told: list[str] = []
-            resolved = resolve(spec, {"notify": told.append}, own)
+            resolved = resolve(spec, opened[spec.dataset], told.append, (generators or {}).get(spec.label))
             for line in dict.fromkeys([*told, *resolved.notes]):
                 options.progress.line(f"{spec.label}: {line}")
             found.append(plans.make(resolved, options.root))
@@ -354,7 +356,7 @@ def rescore(paths: Sequence[Path], changes: Mapping[str, Any], options: Options)
 def _again(path: Path, changes: Mapping[str, Any], options: Options) -> tuple[Plan, list[Member]]:
     old = store.load(path) if store.is_run(path) else None
     spec = old.spec if old else _begun(path)
-    plan = plans.make(resolve(dataclasses.replace(spec, **changes), {}), options.root)
+    plan = plans.make(resolve(dataclasses.replace(spec, **changes), open_dataset(spec.dataset)), options.root)
     if plan.folder.resolve() != path.resolve():
         raise StoreError(
             f"its images or dataset have changed since it was made (they now belong to {plan.folder.name}), or it lies "

@@ -7,7 +7,7 @@ brings it; a metric asked for by name is an error instead. Missing weights are a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,17 +52,33 @@ class Resolved:
     notes: tuple[str, ...] = ()
 
 
-def resolve(spec: RunSpec, context_options: Mapping[str, Any], generator: Any = None) -> Resolved:
-    """Dataset, generator, slice, metrics and extractors of a spec; UsageError naming every problem found."""
-    dataset = build("dataset", parse(spec.dataset))
+@dataclass(frozen=True)
+class Opened:
+    """A dataset with its samples by id, read once for all runs of a study."""
+
+    dataset: Any
+    every: Mapping[str, Sample]
+
+
+def open_dataset(text: str) -> Opened:
+    """The dataset of a text form; UsageError when files are missing, ids repeat or a prompt is empty."""
+    dataset = build("dataset", parse(text))
     fail_on(dataset.problems())
     every = {s.id: s for s in _unique(dataset)}
     if not every:
-        raise UsageError(f"The dataset {spec.dataset} has no samples.")
+        raise UsageError(f"The dataset {text} has no samples.")
+    return Opened(dataset, every)
+
+
+def resolve(
+    spec: RunSpec, opened: Opened, notify: Callable[[str], None] = lambda line: None, generator: Any = None
+) -> Resolved:
+    """Generator, slice, metrics and extractors of a spec on its dataset; UsageError naming every problem found."""
+    dataset, every = opened.dataset, opened.every
     system = parse_system(spec.system)
     made = generator or build("generator", system.generator)
     fail_on(made.problems())
-    made.setup(_context(spec, dataset, every, context_options))
+    made.setup(_context(spec, dataset, every, notify))
     samples, whole = _slice(spec.only, every, made)
     repeats = spec.repeats or made.repeats() or 1
     resolved = Resolved(
@@ -94,12 +110,12 @@ def _unique(dataset: Any) -> list[Sample]:
     return samples
 
 
-def _context(spec: RunSpec, dataset: Any, every: Mapping[str, Sample], options: Mapping[str, Any]) -> Any:
+def _context(spec: RunSpec, dataset: Any, every: Mapping[str, Sample], notify: Callable[[str], None]) -> Any:
     from bench.generators.base import Context
 
     return Context(
         samples=every, dataset=spec.dataset, training=dataset.training, load_image=dataset.load_image,
-        notify=options.get("notify", lambda line: None),
+        notify=notify,
     )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def _generated(card: MetricCard) -> set[str]:
 def _work(asked: Asked, plan: Plan) -> _Work:
     metric = copy.deepcopy(asked.metric)
     twins: list[tuple[Any, Mapping[str, Sample]]] = []
-    if permutable(asked.card.views) and len(plan.resolved.samples) > 3:
+    if asked.metric.compares and permutable(asked.card.views) and len(plan.resolved.samples) > 3:
         for seed in range(PERMUTATIONS):
             twins.append((copy.deepcopy(asked.metric), permutation(plan.resolved.samples, seed)))
     return _Work(asked, metric, tuple(twins))
@@ -225,7 +225,7 @@ def _row_scores(
         scores.append(
             dataclasses.replace(
                 base, output=output.name, value=value, low=low, high=high, method=method,
-                chance=float(np.mean(chance)) if chance else None,
+                chance=float(np.mean(chance)) if chance and np.isfinite(chance).all() else None,
             )
         )  # fmt: skip
     return scores

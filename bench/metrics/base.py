@@ -35,6 +35,8 @@ class Metric(torchmetrics.Metric):
     """Fewest prompts of different meaning; instances may set it (R-precision: its candidates)."""
     needs: ClassVar[tuple[str, ...]] = ()
     """What the dataset's samples must know: fields of Sample ('objects', 'relations', 'questions') or 'boxes'."""
+    compares: ClassVar[bool] = True
+    """False when texts or truth only identify rows: exchanging them among samples then says nothing about chance."""
     frames: ClassVar[bool] = False
     """True when a row may be a story: each argument then holds a list with one row a frame. Set metrics take every
     frame."""

@@ -30,6 +30,7 @@ class Collapse(Metric):
     prompt. seeds-ignored: pixels equal to another repeat of the same prompt (only where there are repeats)."""
 
     scope = "gallery"
+    compares = False
     outputs = tuple(
         mean_output(name, label, column=name, direction="lower", primary=name in ("duplicates", "constant"))
         for name, label in (

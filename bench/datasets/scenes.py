@@ -1,0 +1,114 @@
+"""`scenes`: the procedural world as a dataset: exact objects, relations and events for every prompt, images drawn on
+demand.
+
+The reference set of set metrics is another split (val for test), so that no system is compared with the very scenes
+that it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bench.datasets.base import Dataset
+from bench.errors import DataError, UsageError, did_you_mean
+from bench.registry import register
+from bench.spec import seed_for
+from bench.types import Event, Relation, Sample, Thing
+from bench.world.description import meaning
+from bench.world.grammar import captions
+from bench.world.render import render, render_frames
+from bench.world.sampling import tags
+from bench.world.scene import Scene
+from bench.world.split import DEFAULT_SIZES, Entry, scene_at
+from bench.world.split import split as rows_of
+
+_PARAPHRASES = 5
+_REFERENCE_SEED = -1
+"""Run seed of the nuisances of reference renders: no run has it."""
+
+
+@register("dataset", "scenes", summary="procedural 64x64 scenes with exact objects, relations, counts and stories")
+class Scenes(Dataset):
+    """split: train, val, test, stories-train, stories-val or stories-test; size: number of samples (none: the
+    split's)."""
+
+    panel: ClassVar[str] = "scenes"
+
+    def __init__(self, split: str = "test", size: int | None = None) -> None:
+        if split not in DEFAULT_SIZES:
+            raise UsageError(f"scenes has no split '{split}'.{did_you_mean(split, DEFAULT_SIZES)}")
+        self.split, self.size = split, DEFAULT_SIZES[split] if size is None else int(size)
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"label": f"scenes-{self.split}", "split": self.split, "size": self.size}
+
+    @cached_property
+    def _samples(self) -> list[Sample]:
+        return [_sample(entry, self.split) for entry in rows_of(self.split, self.size)]
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self._samples)
+
+    def load_image(self, locator: str) -> np.ndarray:
+        """'scene/<split>/<index>[/<frame>]' -> uint8 (64, 64, 3)."""
+        try:
+            _, split, index, *frame = locator.split("/")
+            entry = scene_at(split, int(index))
+        except ValueError:
+            raise DataError(f"'{locator}' is no locator of a scene; it reads scene/<split>/<index>.") from None
+        seed = seed_for(_REFERENCE_SEED, entry.id, 0)
+        if frame:
+            return render_frames(entry.scene, seed)[int(frame[0])]
+        return render([entry.scene], [seed])[0]
+
+    def references(self) -> Iterable[str]:
+        """Renders of the validation split (of the training split, when this is the validation split), at most twice as
+        many as samples."""
+        part = self.split.rpartition("-")[0]
+        other = "-".join(p for p in (part, "train" if self.split.endswith("val") else "val") if p)
+        count = min(DEFAULT_SIZES["stories-val" if part else "val"], 2 * self.size)
+        if not part:
+            return [f"scene/{other}/{i:06d}" for i in range(count)]
+        frames = scene_at(self.split, 0).scene.frames
+        return [f"scene/{other}/{i:06d}/{f}" for i in range(count) for f in range(frames)]
+
+    def training(self) -> Iterable[Sample]:
+        train = "stories-train" if self.split.startswith("stories-") else "train"
+        return [_sample(entry, train) for entry in rows_of(train)]
+
+
+def _sample(entry: Entry, split: str) -> Sample:
+    scene = entry.scene
+    texts = captions(scene, _PARAPHRASES)
+    prompt = texts[entry.variant % len(texts)]
+    return Sample(
+        id=entry.id,
+        prompt=prompt,
+        captions=(prompt, *(t for t in texts if t != prompt)),
+        reference=f"scene/{split}/{entry.id[-6:]}" if scene.frames == 1 else None,
+        frames=scene.frames,
+        objects=tuple(_thing(scene, i) for i in range(len(scene.objects))),
+        relations=tuple(Relation(i, word, j) for i, word, j in scene.relations),
+        events=_events(scene),
+        meaning=meaning(scene),
+        tags=tags(scene),
+    )
+
+
+def _thing(scene: Scene, index: int) -> Thing:
+    """The object as the prompt knows it: its size only where the prompt states it; its box always."""
+    thing = scene.objects[index]
+    stated = {"colour": thing.colour, **({"size": thing.size} if "size" in scene.stated else {})}
+    return Thing(thing.shape, stated, thing.box)
+
+
+def _events(scene: Scene) -> tuple[Event, ...]:
+    order = sorted(range(len(scene.spans)), key=lambda i: (scene.spans[i], i))
+    return tuple(
+        Event(f"{scene.objects[i].colour} {scene.objects[i].shape}", place, scene.spans[i])
+        for place, i in enumerate(order)
+    )
