@@ -81,13 +81,19 @@ def difference(
     """System less reference, not yet adjusted for the other comparisons of its row. Refused says why there is none."""
     a, b = scores[system], scores[reference]
     if a is None or b is None or a.value is None or b.value is None:
-        raise Refused("one of the two has no score")
+        raise Refused(f"one of the two has no score{_why(a, b)}")
     if output.estimator is None:
         found = _of_sets(a, b)
     else:
         found = _of_rows(tables, card, output.estimator, output.direction, system, reference)
     made = Difference(system=system, reference=reference, p_holm=found["p"], **found)
     return dataclasses.replace(made, kind=kind_of(made, output.direction))
+
+
+def _why(a: Score | None, b: Score | None) -> str:
+    found = next((s for s in (a, b) if s is not None and s.value is None), None)
+    told = "" if found is None else found.note or found.method
+    return f" ({told})" if told else ""
 
 
 def _of_sets(a: Score, b: Score) -> dict[str, Any]:

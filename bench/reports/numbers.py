@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from bench.reports.nouns import Difference, Row
+from bench.reports.nouns import Cell, Difference, Row
 
 ABSENT = "\u2013"
 """An en dash, the usual mark of an empty cell."""
@@ -13,6 +13,8 @@ MINUS = "\u2212"
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "none": "neither direction is better"}
 _MOST = 6
+_LOPSIDED = 1.6
+"""Sides of an interval whose ratio exceeds this are printed one by one."""
 
 
 def decimals(halves: Iterable[float | None], values: Iterable[float | None]) -> int:
@@ -33,6 +35,16 @@ def row_decimals(row: Row) -> int:
     """The precision of all of a row's numbers."""
     cells = [c for c in row.cells if c is not None]
     return decimals([c.half for c in cells], [c.value for c in cells])
+
+
+def spread(cell: Cell, digits: int) -> str:
+    """'±0.013', or '[0.969, 1.000]' where the interval is lopsided (a proportion near its end, say)."""
+    if cell.value is None or cell.low is None or cell.high is None:
+        return ""
+    down, up = cell.value - cell.low, cell.high - cell.value
+    if min(down, up) * _LOPSIDED < max(down, up):
+        return f"[{number(cell.low, digits)}, {number(cell.high, digits)}]"
+    return f"±{number(cell.half, digits)}"
 
 
 def difference_decimals(one: Difference) -> int:

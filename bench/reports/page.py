@@ -102,9 +102,9 @@ def _tables(comparison: Comparison) -> dict[str, Any]:
         "blocks": blocks(comparison), "contrasts": contrasts(comparison), "all_outputs": all_outputs(comparison),
         "figure": Markup(figure), "method": method(comparison), "provenance": provenance(comparison),
         "protocols": protocols(comparison),
-        "legend": "± is half the 95 % interval, drawn below each number on the column's common axis. ◆ marks every "
-        "system that is not surely worse than the best: choose among them by other means. Controls are measured alike "
-        "and not ranked; an arrow at the edge means that a value lies outside the systems' range.",
+        "legend": "± is half the 95 % interval, [low, high] a lopsided one, drawn below on the column's common axis. "
+        "◆ marks every system that is not surely worse than the best: choose among them by other means. Controls are "
+        "measured alike and not ranked; an arrow at the edge means that a value lies outside the systems' range.",
         "contrast_legend": f"Each system less {against}, on the images that both have. Right of the line is better, "
         "whichever way the metric runs.",
     }  # fmt: skip

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.reports.nouns import Cell, Comparison, Row
-from bench.reports.numbers import ABSENT, ARROWS, DIRECTIONS, number, row_decimals
+from bench.reports.numbers import ABSENT, ARROWS, DIRECTIONS, number, row_decimals, spread
 from bench.reports.verdicts import verdicts
 
 WIDTH = 100
@@ -81,11 +81,10 @@ def _column(comparison: Comparison, row: Row) -> list[str]:
 
 
 def cell_text(cell: Cell | None, digits: int) -> str:
-    """'0.812 ±0.013*': value, half-width, mark of the best set."""
+    """'0.812 ±0.013*': value, interval, mark of the best set."""
     if cell is None or cell.value is None:
         return ABSENT
-    half = f" ±{number(cell.half, digits)}" if cell.half is not None else ""
-    return f"{number(cell.value, digits)}{half}{'*' if cell.best else ' '}"
+    return f"{number(cell.value, digits)} {spread(cell, digits)}".rstrip() + ("*" if cell.best else " ")
 
 
 def _block(comparison: Comparison, names: dict[int, list[str]], first: int, columns: Sequence[list[str]]) -> str:
@@ -116,7 +115,10 @@ def markdown(comparison: Comparison) -> str:
     parts.append(f"{comparison.prompts} prompts, {comparison.common} images a system.")
     parts.append("\n".join(f"- {escaped(v.text)}." for v in verdicts(comparison)))
     parts += ["## Scores", _markdown_scores(comparison)]
-    parts.append("± is half the 95 % interval; **bold** marks all systems that are not surely worse than the best.")
+    parts.append(
+        "± is half the 95 % interval, [low, high] a lopsided one; **bold** marks all systems that are not surely worse "
+        "than the best."
+    )
     for title, lines in (("Not compared", comparison.refused), ("Notes", comparison.notes)):
         if lines:
             parts += [f"## {title}", "\n".join(f"- {escaped(line)}" for line in lines)]

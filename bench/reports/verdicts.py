@@ -119,7 +119,12 @@ def _of_best(
 ) -> Verdict:
     worse, tied, unknown = groups["worse"], groups["tied"], groups["unknown"]
     parts = []
-    if worse and not tied and not unknown:
+    equal = [d for d in tied if d.delta == 0 and d.low == d.high]
+    if equal:
+        tied = [d for d in tied if d not in equal]
+        leaders = f"{best}, {_names(comparison, equal)} are equal"
+        parts.append(f"{leaders}, and better than {_names(comparison, worse)}" if worse else leaders)
+    elif worse and not tied and not unknown:
         parts.append(
             f"{best} is better than {_all_others(comparison, worse)}; nearest {_nearest(comparison, row, worse)}"
         )
@@ -128,11 +133,11 @@ def _of_best(
     elif tied:
         parts.append(f"{best} leads, but no difference is beyond chance")
     if tied:
-        parts.append(f"not told apart from it: {_names(comparison, tied)}{_limit(row, tied)}")
+        parts.append(f"not told apart: {_names(comparison, tied)}{_limit(row, tied)}")
     if unknown:
         parts.append(f"no interval against {_names(comparison, unknown)}")
     parts += _left(comparison, left)
-    kind: Kind = "tied" if tied else "better" if worse else "unknown"
+    kind: Kind = "tied" if tied or equal else "better" if worse else "unknown"
     badge = "▲ clear best" if kind == "better" and not left else "◆ shared lead" if worse else BADGES[kind]
     return Verdict(row, kind, f"{name(row)}: {'; '.join(parts)}", badge)
 

@@ -12,11 +12,12 @@ from bench.reports.numbers import (
     ABSENT,
     ARROWS,
     DIRECTIONS,
-    difference_decimals,
+    decimals,
     number,
     p_value,
     percent,
     row_decimals,
+    spread,
 )
 from bench.reports.verdicts import amount
 
@@ -121,7 +122,7 @@ def _cell(cell: Cell | None, digits: int, ends: tuple[float, float] | None) -> d
         hover = "not scored in this run" if cell is None else cell.note
         return {"text": ABSENT, "half": "", "sort": "", "hover": hover, "best": False, "strip": None}
     return {
-        "text": number(cell.value, digits), "half": number(cell.half, digits) if cell.half is not None else "",
+        "text": number(cell.value, digits), "half": spread(cell, digits),
         "sort": repr(cell.value), "best": cell.best, "strip": strip(cell.value, cell.low, cell.high, ends),
         "hover": hover_text(cell, digits),
     }  # fmt: skip
@@ -162,7 +163,9 @@ def _contrast(comparison: Comparison, row: Row, opened: bool) -> dict[str, Any]:
     sign = -1 if row.direction == "lower" else 1
     known.sort(key=lambda d: (-sign * d.delta, d.system))
     reach = max((abs(e) for d in known for e in (d.delta, d.low, d.high) if e is not None), default=0.0)
-    lines = [_contrast_line(comparison, row, d, sign, reach) for d in known]
+    digits = decimals([(d.high - d.low) / 2 for d in known if d.low is not None and d.high is not None],
+                      [d.delta for d in known])  # fmt: skip
+    lines = [_contrast_line(comparison, row, d, sign, reach, digits) for d in known]
     for i, reason in enumerate(row.refusals):
         if reason:
             title = comparison.systems[i].title
@@ -174,8 +177,9 @@ def _contrast(comparison: Comparison, row: Row, opened: bool) -> dict[str, Any]:
     return {"label": row.label, "arrow": ARROWS[row.direction], "head": head, "open": opened, "lines": lines}
 
 
-def _contrast_line(comparison: Comparison, row: Row, d: Difference, sign: int, reach: float) -> dict[str, Any]:
-    digits = difference_decimals(d)
+def _contrast_line(
+    comparison: Comparison, row: Row, d: Difference, sign: int, reach: float, digits: int
+) -> dict[str, Any]:
     low, high = (None, None) if d.low is None or d.high is None else sorted((sign * d.low, sign * d.high))
     ends = (-1.05 * reach, 1.05 * reach) if reach else None
     wins = ABSENT if d.wins is None else f"{d.wins} / {d.ties} / {d.losses}"

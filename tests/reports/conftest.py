@@ -135,11 +135,18 @@ class Maker:
                 columns = {c: frame[f"{card.metric}:{c}"].to_numpy() for c in output.estimator.columns if c != "kind"}
                 columns["kind"] = frame["tag:kind"].to_numpy()
                 ends = interval(output.estimator, columns, frame["group"].to_numpy(), resamples=300)
-                value, low, high = (None if np.isnan(v) else v for v in (estimate(output.estimator, columns), *ends[:2]))
+                numbers = (estimate(output.estimator, columns), *ends[:2])
+                value, low, high = (None if np.isnan(v) else v for v in numbers)
                 made.append(Score(card.metric, output.name, value, low, high, ends[2], n=n - missing,
                                   n_missing=missing, policy="exclude", protocol=f"{card.name:_<8}"[:8] + "0" * 24,
                                   chance=0.5))  # fmt: skip
         return tuple(made)
+
+
+@pytest.fixture(scope="session")
+def maker() -> type[Maker]:
+    """The factory's class, for roots that outlive a test."""
+    return Maker
 
 
 @pytest.fixture

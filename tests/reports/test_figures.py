@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 
@@ -13,8 +14,9 @@ from bench.reports.figures import GREY, colour, inline_svg, rendered, scores_fig
 NAMES = ["$\\foo$ <b>", "图像", "long name " * 30, "plain"]
 
 
-@pytest.fixture
-def found(make):
+@pytest.fixture(scope="module")
+def found(maker, tmp_path_factory):
+    make = maker(tmp_path_factory.mktemp("figures") / "runs")
     return compare(
         [make(name, seed=i, n=12) for i, name in enumerate(NAMES)] + [make("noise", seed=9, n=12, control=True)]
     )
@@ -44,7 +46,7 @@ def test_names_do_not_touch(found):
     figure = scores_figure(found)
     figure.draw_without_rendering()
     boxes = [t.get_window_extent() for t in figure.axes[0].get_yticklabels()]
-    assert all(upper.y0 >= lower.y1 - 1 for upper, lower in zip(boxes, boxes[1:], strict=False))
+    assert all(upper.y0 >= lower.y1 - 1 for upper, lower in itertools.pairwise(boxes))
     assert min(b.x0 for b in boxes) >= 0
 
 
