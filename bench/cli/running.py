@@ -1,0 +1,110 @@
+"""`bench run`: the main job. Options become a Study; the rest is `bench.api`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.options import execution, json_option, options_of, out_option, print_json
+
+_STUDY = ("dataset", "prompts", "reference", "panel", "only", "match", "seed", "repeats", "missing", "report")
+
+
+@click.command()
+@click.argument("systems", nargs=-1)
+@click.option("--dataset", help="Dataset, e.g. scenes or 'scenes(split=val)'.")
+@click.option(
+    "--prompts", help="File of prompts (csv, tsv, json, jsonl, txt), or a folder whose file names are captions."
+)
+@click.option("--reference", help="Reference images: folder, .npz of statistics, a dataset, or 'others'.")
+@click.option("--metric", "-m", "metrics", multiple=True, help="Metric or alias; repeat for several.")
+@click.option("--panel", help="Named list of metrics (see `bench list panels`).")
+@click.option(
+    "--extractor", "extractors", multiple=True, help="Replace an extractor by name, e.g. inception-v3:seed=0."
+)
+@click.option("--only", help="first:N, present, or a file of sample ids.")
+@click.option("--match", help="How files meet prompts: index, stem, caption, manifest or auto.")
+@click.option("--seed", type=int, help="Run seed.")
+@click.option("--repeats", type=click.IntRange(min=1), help="Images a prompt.")
+@click.option("--size", help="Image size asked of generators: 512 or 768x512.")
+@click.option("--missing", type=click.Choice(["worst", "exclude"]), help="How missing images count.")
+@click.option("--shard", default="", help="i/n: do one part of n; `bench score` joins them.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done and what it costs.")
+@out_option
+@execution
+@json_option
+def run(systems: tuple[str, ...], dry_run: bool, shard: str, as_json: bool, size: str | None, **values: Any) -> int:
+    """Score systems: folders of images ([LABEL=]DIR), generators (`bench list generators`), or a study (FILE.toml).
+
+    \b
+      bench run ours=DIR sdxl=DIR --prompts captions.txt --reference DIR
+      bench run oracle noise --dataset scenes --only first:200
+    """
+    options = options_of(values, shard)
+    study = _study(systems, values, size)
+    from bench import api
+
+    if dry_run:
+        found = api.plan(study, options=options)
+        print_json(found.as_dict()) if as_json else click.echo("\n".join(found.lines()))
+        return 0
+    runs = api.run(study, options=options)
+    if options.shard is not None:
+        click.echo(f"part {shard} is done; when all are, join them with `bench score RUN`", err=True)
+        return 0
+    report = Path(study.report or options.root / "reports" / _name(runs))
+    comparison = api.compare([r.path for r in runs], out=report)
+    _print(comparison, runs, report, as_json)
+    return _exit_code(runs)
+
+
+def _study(systems: tuple[str, ...], values: dict[str, Any], size: str | None) -> Any:
+    from bench.study import Study, merged, read_study, study_from
+
+    base = Study()
+    if len(systems) == 1 and systems[0].endswith(".toml"):
+        base, systems = read_study(systems[0]), ()
+    over = {key: values[key] for key in _STUDY}
+    over |= {"systems": systems, "metrics": values["metrics"], "extractors": values["extractors"]}
+    if size:
+        over["size"] = study_from({"size": _pixels(size)}, "--size").size
+    return merged(base, over)
+
+
+def _pixels(size: str) -> list[int]:
+    parts = size.lower().split("x")
+    if len(parts) > 2 or not all(p.isdigit() for p in parts):
+        raise click.UsageError(f"--size takes pixels, e.g. 512 or 768x512; got '{size}'.")
+    return [int(parts[0]), int(parts[-1])]
+
+
+def _name(runs: Any) -> str:
+    """Default folder of a report: it names what is compared."""
+    from bench.spec import digest
+
+    return f"{Path(runs[0].path).parent.name}-{digest(sorted(r.digest for r in runs))[:8]}"
+
+
+def _print(comparison: Any, runs: Any, report: Path, as_json: bool) -> None:
+    from bench.reports.text import as_dict, terminal
+
+    if as_json:
+        print_json({"report": str(report / "index.html"), "runs": [r.path for r in runs], **as_dict(comparison)})
+        return
+    click.echo(terminal(comparison))
+    for one in runs:
+        lacking = {k: v for k, v in one.counts.items() if k != "ok"}
+        if lacking:
+            told = ", ".join(f"{v} {k}" for k, v in lacking.items())
+            click.echo(
+                f"{one.label}: {told} of {sum(one.counts.values())}; --only present scores what is there", err=True
+            )
+    click.echo(f"report: {report / 'index.html'}")
+
+
+def _exit_code(runs: Any) -> int:
+    """5 when an image is missing, failed or unreadable in a run that did not ask for `--only present`."""
+    bad = ("missing", "failed", "unreadable")
+    return 5 if any(run.counts.get(status) for run in runs for status in bad) else 0
