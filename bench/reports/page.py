@@ -23,6 +23,7 @@ from bench.reports.grid import BUDGET, Album, Extremes, PromptRow, chosen_row, e
 from bench.reports.method import method, protocols, provenance
 from bench.reports.nouns import Comparison, Row, Verdict
 from bench.reports.numbers import decimals, number, thousands
+from bench.reports.text import clean
 from bench.reports.verdicts import name, verdicts
 from bench.reports.views import all_outputs, blocks, contrasts
 
@@ -63,21 +64,21 @@ def _head(comparison: Comparison) -> dict[str, Any]:
     facts.append(f"{thousands(comparison.prompts)} prompts")
     facts.append(f"{thousands(comparison.common)} images a system")
     if comparison.baseline is not None:
-        facts.append(f"baseline {comparison.systems[comparison.baseline].title}")
+        facts.append(f"baseline {clean(comparison.systems[comparison.baseline].title)}")
     found = [_verdict(v) for v in verdicts(comparison)]
     alone = (
         "There is one system, so nothing is compared." if ranked < 2 else "No metric allows a comparison of these runs."
     )
     return {
         "title": f"Comparison on {title}", "facts": " · ".join(facts), "verdicts": found, "no_verdict": alone,
-        "outcomes": _outcomes(comparison), "refused": comparison.refused, "notes": comparison.notes,
+        "outcomes": _outcomes(comparison), "refused": [clean(t) for t in comparison.refused], "notes": [clean(t) for t in comparison.notes],
     }  # fmt: skip
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:
     head = f"{name(verdict.row)}: "
     begins = verdict.text.startswith(head)
-    text = verdict.text.removeprefix(head) if begins else verdict.text
+    text = clean(verdict.text.removeprefix(head) if begins else verdict.text)
     return {
         "kind": verdict.kind, "badge": verdict.badge, "head": head if begins else "",
         "text": f"{text}.".replace("≥ ", "≥\N{NO-BREAK SPACE}"),

@@ -204,13 +204,13 @@ def _row_data(row: Row, titles: Sequence[str]) -> dict[str, Any]:
 
 def clean(text: str) -> str:
     """One line without control, format and surrogate characters (each becomes a visible mark)."""
-    kept = [
-        " " if c in "\n\r\t" else "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _HIDDEN else c for c in text
-    ]
+    kept = [" " if c in "\n\r\t" else "\N{REPLACEMENT CHARACTER}" if _hidden(c) else c for c in text]
     return " ".join("".join(kept).split()) or "(empty)"
 
 
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")
+def _hidden(c: str) -> bool:
+    """Joiners stay: Persian and emoji need them, and they turn nothing."""
+    return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") and c not in "\u200c\u200d"
 
 
 def display_width(text: str) -> int:

@@ -11,7 +11,8 @@ import pytest
 from bench import store
 from bench.errors import NotComparable, StoreError, UsageError
 from bench.reports.comparison import Comparison, compare
-from bench.reports.nouns import Row
+from bench.reports.differences import adjusted, kind_of
+from bench.reports.nouns import Difference, Row
 
 
 def row(comparison: Comparison, label: str) -> Row:
@@ -174,3 +175,17 @@ def test_one_prompt_and_equal_runs(make):
     same = compare([make("a", seed=5), make("b", seed=5)])
     assert set(kinds(same, "CLIPScore").values()) == {"tied"}
     assert best_set(same, "CLIPScore") == {"a", "b"}
+
+
+def test_nobody_is_called_better_against_the_correction():
+    sure = Difference(0, 1, 0.5, 0.1, 0.9, "", p=0.02, p_holm=0.02, detectable=0.4, n=50)
+    assert kind_of(sure, "higher") == "better" and kind_of(sure, "lower") == "worse" and kind_of(sure, "none") == "tied"
+    assert kind_of(dataclasses.replace(sure, p_holm=0.2), "higher") == "tied"
+    assert kind_of(dataclasses.replace(sure, low=-0.1), "higher") == "tied"
+    assert kind_of(dataclasses.replace(sure, low=None), "higher") == "unknown"
+
+
+def test_the_correction_counts_the_comparisons():
+    one = Difference(0, 1, 0.5, 0.1, 0.9, "", p=0.02, p_holm=0.02, detectable=0.4, n=50)
+    assert [d.kind for d in adjusted([one], "higher")] == ["better"]
+    assert [d.kind for d in adjusted([one, one, one], "higher")] == ["tied"] * 3

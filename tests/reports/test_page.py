@@ -68,6 +68,12 @@ def test_hostile_text_stays_text(hostile):
     assert "x" * 500 in "".join(read.text)
 
 
+def test_a_name_cannot_turn_a_sentence_round(hostile):
+    sentences = re.findall(r'<span class="said">(.*?)</span>', hostile)
+    assert sentences and not any("\u202e" in s for s in sentences)
+    assert "<bdi>\u202eb</bdi>" in hostile  # alone and isolated it is shown as it is
+
+
 def test_nothing_is_loaded(hostile):
     read = Reader(hostile)
     for tag, attrs in read.tags:

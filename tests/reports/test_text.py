@@ -72,6 +72,9 @@ def test_data_is_json_without_nan(make):
     assert {d["system"] for row in again["scores"] for d in row["differences"]} <= {"a", "b"}
 
 
-@pytest.mark.parametrize(("given", "shown"), [("a\nb\tc", "a b c"), ("", "(empty)"), ("\x07x", "\ufffdx")])
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("a\nb\tc", "a b c"), ("", "(empty)"), ("\x07x", "\ufffdx"), ("\u200dx\u202e", "\u200dx\ufffd")],
+)
 def test_clean(given, shown):
     assert clean(given) == shown

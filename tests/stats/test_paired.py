@@ -121,3 +121,8 @@ def test_detectable_difference_is_seen_four_times_in_five():
 def test_false_alarms_keep_their_level():
     p = [paired(MEAN, *two(60, 0.0, s), np.arange(60), permutations=200).p for s in range(400)]
     assert 0.025 <= np.mean(np.array(p) <= 0.05) <= 0.08
+
+
+def test_p_is_never_nought():
+    a, b = two(60, 50.0)
+    assert paired(MEAN, a, b, np.arange(60), permutations=199).p == pytest.approx(1 / 200)
