@@ -71,7 +71,8 @@ def _head(comparison: Comparison) -> dict[str, Any]:
     )
     return {
         "title": f"Comparison on {title}", "facts": " · ".join(facts), "verdicts": found, "no_verdict": alone,
-        "outcomes": _outcomes(comparison), "refused": [clean(t) for t in comparison.refused], "notes": [clean(t) for t in comparison.notes],
+        "outcomes": _outcomes(comparison), "refused": [clean(t) for t in comparison.refused],
+        "notes": [clean(t) for t in comparison.notes],
     }  # fmt: skip
 
 

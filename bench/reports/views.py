@@ -22,6 +22,8 @@ from bench.reports.numbers import (
 from bench.reports.verdicts import amount
 
 _SHORT = {"better": "▲ better", "worse": "▼ worse", "tied": "= tied", "unknown": "? unknown"}
+_BREAK = "\N{ZERO WIDTH SPACE}"
+"""Where a long text form may be broken."""
 _COLUMNS = 6
 _OPEN_ROWS = 40
 """Difference tables are open from the start up to this many rows together."""
@@ -99,6 +101,7 @@ def _head(row: Row) -> dict[str, str]:
     n = "" if not counts else f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
     meaning = DIRECTIONS[row.direction] + (f"; {row.card.summary}" if row.card.summary else "")
     kind = ", ".join(t for t in (row.title, row.note) if t and t.casefold() != row.label.casefold())
+    kind = kind.replace("(", f"({_BREAK}").replace(",", f",{_BREAK}")
     unit = f", {row.output.unit}" if row.output.unit else ""
     return {
         "label": row.label + unit, "arrow": ARROWS[row.direction], "meaning": meaning, "kind": kind, "n": n,
