@@ -42,7 +42,7 @@ def exact(scene: Scene, found: Found, scale: float = 1.0) -> bool:
     free = list(range(len(found)))
     for thing in scene.objects:
         names = (thing.shape, thing.colour, thing.size)
-        box = tuple(v * scale for v in thing.box)
+        box = np.array(thing.box) * scale
         fitting = [j for j in free if (found.shapes[j], found.colours[j], found.sizes[j]) == names]
         best = max(fitting, key=lambda j: iou(found.boxes[j], box), default=None)
         if best is None or iou(found.boxes[best], box) <= LEAST_IOU:

@@ -1,7 +1,8 @@
 """Reads a caption of the grammar back: what it says, as an Understanding.
 
 Nouns, cells, spans and relation phrases are replaced by marks, and what remains must be one of the grammar's sentence
-frames: a word that is not understood is an error, never skipped. Case, commas, spaces and a closing full stop are free.
+frames: a word that is not understood is an error, never skipped. Case, spaces, a closing full stop and a comma before
+'and' or 'then' are free.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ _SPAN = r"\bin frames (\d+) to (\d+)\b"
 _TOKEN = re.compile(rf"{_NOUN}|{_SPAN}|\b({_any(_RELATION)})\b|\b({_any(_CELL)})\b")
 
 _OPEN = rf"(?:{_any([*(o for o in OPENINGS if o), OPENING_MANY])})?"
-_LIST = r"NC?(?: NC?)*(?: and NC?)?"
+_LIST = r"NC?(?:, NC?)*(?:,? and NC?)?"
 _FRAMES = tuple(
     re.compile(pattern)
     for pattern in (
         rf"{_OPEN}{_LIST}",
         r"C there (?:is|are) N",
-        rf"{_OPEN}NC?(?: is)? R NC?(?: and also {_LIST})?",
-        rf"{_OPEN}{_LIST} and NC? R NC?",
+        rf"{_OPEN}NC?(?: is)? R NC?(?:,? and also {_LIST})?",
+        rf"{_OPEN}{_LIST},? and NC? R NC?",
     )
 )
 _STORY_FRAMES = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?:first )?N(?: appears)?S?(?: then N(?: appears)?S?)+",
-        r"NS?(?: followed by NS?)+",
-        r"N appearsS?(?: and then N appearsS?)+",
+        r"(?:first )?N(?: appears)?S?(?:,? then N(?: appears)?S?)+",
+        r"NS?(?:,? followed by NS?)+",
+        r"N appearsS?(?:,? and then N appearsS?)+",
         r"N appears before N",
         r"N appears after N",
     )
@@ -52,7 +53,7 @@ _STORY_FRAMES = tuple(
 
 def parse(caption: str) -> Understanding:
     """What a caption says. Raises UsageError when it is not a sentence of the grammar."""
-    text = " ".join(caption.casefold().replace(",", " ").rstrip(" .").split())
+    text = " ".join(caption.casefold().replace(",", ", ").rstrip(" .").split())
     tokens = list(_TOKEN.finditer(text))
     skeleton = _skeleton(text, tokens)
     if any(frame.fullmatch(skeleton) for frame in _STORY_FRAMES):

@@ -1,6 +1,6 @@
 """The words of the grammar in both directions: how each thing can be said, and which canonical word a phrase means.
 
-The vocabulary is kept under 64 words and sentences under 25, so that a small text encoder holds all of it.
+The vocabulary is kept under 80 words and sentences under 25, so that a small text encoder holds all of it.
 """
 
 from __future__ import annotations

@@ -50,8 +50,13 @@ def place(description: Understanding, draw: Draw, near: bool = False) -> Scene:
 
 
 def _stated(said: Sequence[Described]) -> tuple[str, ...]:
-    has = {"size": [d.size for d in said], "cell": [d.cell for d in said], "span": [d.span for d in said]}
-    return tuple(word for word, values in has.items() if values and all(values))
+    """What the description says of every object."""
+    has = {
+        "size": all(d.size for d in said),
+        "cell": all(d.cell for d in said),
+        "span": all(d.span is not None for d in said),
+    }
+    return tuple(word for word, every in has.items() if every)
 
 
 def _spans(description: Understanding) -> tuple[tuple[int, int], ...]:
@@ -136,4 +141,3 @@ def _pair(a: Thing, word: str, b: Thing, draw: Draw, near: bool) -> tuple[SceneO
         spot.append(at)
     x, y = spot
     return SceneObject(a[0], a[1], a[2], x + offset[0], y + offset[1]), SceneObject(b[0], b[1], b[2], x, y)
-

@@ -46,9 +46,7 @@ class Recognised:
     """bool: nearer to the large radius."""
 
 
-def recognise(
-    difference: np.ndarray, grounds: np.ndarray, labels: np.ndarray, m: int, noisy: np.ndarray
-) -> Recognised:
+def recognise(difference: np.ndarray, grounds: np.ndarray, labels: np.ndarray, m: int, noisy: np.ndarray) -> Recognised:
     """difference: float32 (n, s, s, 3) image minus background; grounds (n, 3); labels (n, s, s) with m segments.
 
     noisy: bool (n,); there shares below 0 and above 1 count too, because cutting noise off would make objects larger.

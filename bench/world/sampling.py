@@ -23,8 +23,12 @@ STORY_KINDS: dict[str, int] = {"story": 1, "timed-story": 1}
 
 HELD_OUT_PAIRS: frozenset[tuple[str, str]] = frozenset(
     {
-        ("red", "star"), ("orange", "cross"), ("green", "diamond"),
-        ("blue", "triangle"), ("purple", "circle"), ("cyan", "square"),
+        ("red", "star"),
+        ("orange", "cross"),
+        ("green", "diamond"),
+        ("blue", "triangle"),
+        ("purple", "circle"),
+        ("cyan", "square"),
     }
 )
 """(colour, shape) that no training or validation scene contains."""

@@ -37,28 +37,29 @@ CENTROID: dict[str, float] = {
 }  # fmt: skip
 """How far the centre of mass lies below the centre of the box, in radii."""
 
-Distance = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Radius = np.ndarray | np.float32
+Distance = Callable[[np.ndarray, np.ndarray, Radius], np.ndarray]
 
 
-def _circle(x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _circle(x: np.ndarray, y: np.ndarray, r: Radius) -> np.ndarray:
     return np.sqrt(x * x + y * y) - r
 
 
-def _square(x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _square(x: np.ndarray, y: np.ndarray, r: Radius) -> np.ndarray:
     return np.maximum(np.abs(x), np.abs(y)) - np.float32(_SQUARE) * r
 
 
-def _triangle(x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _triangle(x: np.ndarray, y: np.ndarray, r: Radius) -> np.ndarray:
     """Base below; the sides leave (0, -height) at 60 degrees."""
     side = np.abs(x) * np.float32(_HEIGHT) - (y + np.float32(_HEIGHT) * r) * np.float32(0.5)
     return np.maximum(side, y - np.float32(_HEIGHT) * r)
 
 
-def _diamond(x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _diamond(x: np.ndarray, y: np.ndarray, r: Radius) -> np.ndarray:
     return (np.abs(x) + np.abs(y) - r) * np.float32(0.70710678)
 
 
-def _star(x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _star(x: np.ndarray, y: np.ndarray, r: Radius) -> np.ndarray:
     """A point lies in the pentagram when it is inside at least four of its five lines: the second largest distance."""
     y, line = y - np.float32(_STAR_Y) * r, np.float32(_STAR_LINE) * r
     steep, flat = (np.float32(0.9510565), np.float32(0.3090170)), (np.float32(0.5877853), np.float32(0.8090170))
@@ -71,7 +72,7 @@ def _star(x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
     return second
 
 
-def _cross(x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _cross(x: np.ndarray, y: np.ndarray, r: Radius) -> np.ndarray:
     x, y, arm, end = np.abs(x), np.abs(y), np.float32(_ARM) * r, np.float32(_CROSS) * r
     return np.minimum(np.maximum(x - end, y - arm), np.maximum(x - arm, y - end))
 
@@ -81,7 +82,7 @@ _DISTANCE: dict[str, Distance] = {
 }  # fmt: skip
 
 
-def coverage(shape: str, x: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+def coverage(shape: str, x: np.ndarray, y: np.ndarray, r: Radius) -> np.ndarray:
     """Share of each pixel that the shape covers, float32 in [0, 1].
 
     x, y: pixel centres relative to the centre of the shape's box, in pixels; r: radius in pixels. float32, broadcast
