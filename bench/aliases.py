@@ -27,9 +27,9 @@ PANELS: dict[str, tuple[str, ...]] = {
     "scenes": (
         "object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap",
         "clipscore(extractor=scene-facts)", "r-precision(extractor=scene-facts)", "retrieval(extractor=scene-facts)",
-        "fd(extractor=torchvision(model=resnet18,seed=0,size=64))",
-        "kd(extractor=torchvision(model=resnet18,seed=0,size=64),subset_size=100)",
-        "prc(extractor=torchvision(model=resnet18,seed=0,size=64))",
+        "fd(extractor=timm(model=test_resnet,seed=0,size=64))",
+        "kd(extractor=timm(model=test_resnet,seed=0,size=64),subset_size=100)",
+        "prc(extractor=timm(model=test_resnet,seed=0,size=64))",
         "collapse",
     ),
 }  # fmt: skip

@@ -18,7 +18,7 @@ ENTRY_POINTS = re.search(r"```toml\n(.*?)```", TEXT, re.DOTALL)[1]
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
-    """A folder with the outside package installed (its code and its distribution metadata), as pip --target leaves it."""
+    """A folder with the outside package installed: its code and its metadata, as pip --target leaves them."""
     package, site = tmp_path_factory.mktemp("package"), tmp_path_factory.mktemp("site")
     (package / "my_bench").mkdir()
     for name, source in {"my_bench/__init__.py": "", **FILES}.items():

@@ -125,12 +125,12 @@ def _written(row: Row, outcome: Outcome, folder: Path) -> tuple[Outcome, list[Fr
     if outcome.info:
         store.write_json(folder / f"{names[0]}.json", dict(outcome.info))
     for name, pixels in zip(names, frames, strict=True):
-        _write_png(folder / name, pixels)
+        write_png(folder / name, pixels)
     recorded = Outcome(path="\n".join(names), info=outcome.info)
     return recorded, [Frame(n, p, facts_of(p)) for n, p in zip(names, frames, strict=True)]
 
 
-def _write_png(path: Path, pixels: np.ndarray) -> None:
+def write_png(path: Path, pixels: np.ndarray) -> None:
     """Whole or absent; not flushed to disk one by one (10,000 flushes cost minutes), the recorded digest guards it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with store.disk_errors(path):

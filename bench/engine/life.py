@@ -22,16 +22,20 @@ from bench.engine import plan as plans
 from bench.engine import rows as rows_of
 from bench.engine.cache import Cache
 from bench.engine.extract import extract, make_eye, outcomes_path, outstanding, view_path
+from bench.engine.generate import write_png
 from bench.engine.looks import Eye
 from bench.engine.options import Options
 from bench.engine.plan import Plan
 from bench.engine.provenance import provenance
 from bench.engine.resolve import Asked, Opened, Resolved, has_reference, open_dataset, resolve
 from bench.engine.score import Reference, Scored, score
-from bench.engine.shared import reference_files, text_view
+from bench.engine.shared import reference_files, shared_folder, text_view
 from bench.errors import BenchError, Incomplete, StoreError, UsageError
-from bench.spec import digest, parse
-from bench.types import Run, RunSpec, Score
+from bench.spec import digest, parse, safe_id
+from bench.types import Run, RunSpec, Sample, Score
+
+MOST_REFERENCES = 2000
+"""Rows whose reference image is drawn for the report, where the dataset draws its references itself."""
 
 
 @dataclass
@@ -266,13 +270,28 @@ def _samples(plan: Plan, found: Scored) -> pd.DataFrame:
         "sample": frame["sample"], "k": frame["k"], "group": [s.group for s in of], "prompt": [s.prompt for s in of],
         "status": frame["status"], "reason": frame["reason"], "image": [_recorded(i) for i in frame["image"]],
         "digest": frame["digest"], "width": frame["width"], "height": frame["height"], "seed": frame["seed"],
-        "reference": [s.reference or "" for s in of],
+        "reference": _shown_references(plan, of),
     }  # fmt: skip
     for tag in sorted({t for s in of for t in s.tags}):
         data[f"tag:{tag}"] = [s.tags.get(tag, "") for s in of]
     for name, column in found.columns.items():
         data[name] = column.to_numpy()
     return pd.DataFrame(data)
+
+
+def _shown_references(plan: Plan, samples: Sequence[Sample]) -> list[str]:
+    """Where a reader finds each sample's reference image: its file, or a PNG drawn once for all runs of the dataset."""
+    drawn = {s.id: _drawn(plan, s) for s in {s.id: s for s in samples[:MOST_REFERENCES]}.values()}
+    return [drawn.get(s.id, s.reference or "") for s in samples]
+
+
+def _drawn(plan: Plan, sample: Sample) -> str:
+    if not sample.reference or os.path.isfile(sample.reference):
+        return os.path.abspath(sample.reference) if sample.reference else ""
+    path = shared_folder(plan.folder.parent) / "reference-images" / f"{safe_id(sample.id)}.png"
+    if not path.is_file():
+        write_png(path, plan.resolved.dataset.load_image(sample.reference))
+    return os.path.relpath(path, plan.folder)
 
 
 def _recorded(image: str) -> str:

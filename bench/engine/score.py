@@ -224,11 +224,17 @@ def _row_scores(
         chance = [values(twin, card)[output.name] for twin, _ in work.twins]
         scores.append(
             dataclasses.replace(
-                base, output=output.name, value=value, low=low, high=high, method=method,
+                base, output=output.name, value=value, low=low, high=high, method=method, n=_counted(output, table),
                 chance=float(np.mean(chance)) if chance and np.isfinite(chance).all() else None,
             )
         )  # fmt: skip
     return scores
+
+
+def _counted(output: OutputCard, table: Mapping[str, np.ndarray]) -> int:
+    """Images to which the metric applies."""
+    assert output.estimator is not None
+    return int(np.isfinite(table[output.estimator.columns[0]]).sum())
 
 
 def _estimate(

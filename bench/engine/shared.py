@@ -64,6 +64,8 @@ def text_view(
 def _encode(texts: Sequence[str], inputs: Sequence[str], eye: Eye, cache: Cache, options: Options) -> views.Rows:
     found = {i: row for i, d in enumerate(inputs) if (row := cache.find(d, eye.key)) is not None}
     new = [i for i in range(len(texts)) if i not in found]
+    if new:
+        options.progress.phase("", "texts", len(new))
     for start in range(0, len(new), eye.batch_size):
         some = new[start : start + eye.batch_size]
         eye.load()

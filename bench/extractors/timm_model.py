@@ -47,6 +47,8 @@ class Timm(Network):
     ) -> None:
         super().__init__(weights, seed)
         self.model, self.size = model, size
+        if size is not None and size <= 128:
+            self.batch_size = 64  # small inputs leave a small batch bound by reading the weights
 
     @cached_property
     def config(self) -> Any:

@@ -14,6 +14,8 @@ from bench.errors import TooFew, UsageError
 from bench.functional import checks
 
 _BLOCK = 512
+_MATRIX = 50_000_000
+"""Entries up to which all cosines are computed at once: one product is cheaper than gathering candidates."""
 
 
 def cosine(image: torch.Tensor, text: torch.Tensor, *, ids: Sequence[str] | None = None) -> torch.Tensor:
@@ -66,12 +68,18 @@ def r_precision(
         )
     x, y = checks.unit(image, "image", keys), checks.unit(text, "text", keys)
     pool = y[torch.tensor(order, device=y.device)]
+    few = len(x) * len(pool) <= _MATRIX
+    every = x @ pool.T if few else None
     credit = []
     for start in range(0, len(x), _BLOCK):
         rows = range(start, min(start + _BLOCK, len(x)))
         drawn = np.stack([_others(seed, keys[i], own[i], len(order), candidates - 1) for i in rows])
-        truth = (x[start : rows.stop] * y[start : rows.stop]).sum(1, keepdim=True)
-        others = torch.einsum("bd,bcd->bc", x[start : rows.stop], pool[torch.from_numpy(drawn).to(y.device)])
+        some, places = x[start : rows.stop], torch.from_numpy(drawn).to(y.device)
+        truth = (some * y[start : rows.stop]).sum(1, keepdim=True)
+        if every is not None:
+            others = every[start : rows.stop].gather(1, places)
+        else:
+            others = torch.einsum("bd,bcd->bc", some, pool[places])
         credit.append(_top_credit(truth, others))
     return torch.cat(credit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 
@@ -17,7 +18,7 @@ class OfObjects(Rowwise):
     """A metric of detections against the sample's objects; an unreadable image counts as one in which nothing was
     found."""
 
-    needs = ("objects",)
+    needs: ClassVar[tuple[str, ...]] = ("objects",)
 
     def __init__(self, extractor: str = "scene-detector") -> None:
         super().__init__()

@@ -4,6 +4,7 @@ there, as many, so coloured, so placed?"""
 from __future__ import annotations
 
 import itertools
+from typing import ClassVar
 
 import torch
 
@@ -79,7 +80,7 @@ class BoxOverlap(OfObjects):
 
     outputs = (mean_output("value", "box IoU"),)
     responds_to = ("wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
-    needs = ("objects", "boxes")
+    needs: ClassVar[tuple[str, ...]] = ("objects", "boxes")
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
         boxed = [thing for thing in sample.objects if thing.box is not None]
@@ -104,7 +105,7 @@ class SpatialRelation(OfObjects):
     prompts without a relation do not count.
     """
 
-    columns = ("both", "right")
+    columns: ClassVar[tuple[str, ...]] = ("both", "right")
     outputs = (
         mean_output("uncond", "relation", column="right"),
         OutputCard(
@@ -114,7 +115,7 @@ class SpatialRelation(OfObjects):
     )
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     paper = "Gokhale et al. 2022, arXiv:2212.10015"
-    needs = ("objects", "relations")
+    needs: ClassVar[tuple[str, ...]] = ("objects", "relations")
 
     def __init__(self, extractor: str = "scene-detector", rule: str = "visor") -> None:
         super().__init__(extractor)

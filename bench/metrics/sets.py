@@ -27,7 +27,7 @@ class TwoSided(Metric):
             self.add_state(self.side + side, [], dist_reduce_fx="cat", persistent=True)
 
     def views(self) -> Mapping[str, View]:
-        return {side: View(side, "features", self.extractor) for side in ("generated", "reference")}  # type: ignore[arg-type]
+        return {side: View(side, "features", self.extractor) for side in ("generated", "reference")}
 
     def update(
         self,
