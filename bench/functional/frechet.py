@@ -69,6 +69,8 @@ def nuclear_norm(m: torch.Tensor) -> torch.Tensor:
     The square roots of the eigenvalues of the smaller Gram matrix are several times faster than singular values and as
     good where none is near zero: they are taken when their error bound is below 1e-11 of the result.
     """
+    if 0 in m.shape:  # one side does not vary at all
+        return m.new_zeros(())
     gram = m @ m.T if m.shape[0] <= m.shape[1] else m.T @ m
     values = torch.linalg.eigvalsh(gram).clamp_min(0)
     roots = values.sqrt()
