@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from bench import registry, store
 from bench.engine import rows as rows_of
@@ -68,6 +70,32 @@ def score(
     advance: Callable[[int], None],
 ) -> Scored:
     """Scores, columns and protocols of the asked metrics on a run whose views are complete."""
+    with _threads(plan.rows):
+        return _score(plan, asked, eyes, texts, reference, advance)
+
+
+FEW_ROWS = 2000
+"""Runs below this are scored by one thread: their tensors are so small that splitting them costs more than it gives."""
+
+
+@contextmanager
+def _threads(rows: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if rows < FEW_ROWS else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _score(
+    plan: Plan,
+    asked: Sequence[Asked],
+    eyes: Mapping[str, Eye],
+    texts: rows_of.Texts,
+    reference: Reference | None,
+    advance: Callable[[int], None],
+) -> Scored:
     outcomes = rows_of.outcomes(plan)
     keys = {text: eye.key for text, eye in eyes.items()}
     works = [_work(one, plan) for one in asked]
@@ -335,8 +363,6 @@ class _Matcher:
             self.images[text].append(slab.views[key]["features"])
 
     def notes(self) -> list[str]:
-        import torch
-
         found = []
         for text, parts in self.images.items():
             if parts and self.samples[0].prompt in self.texts.table[text]:
