@@ -17,6 +17,7 @@ import torch
 import torchmetrics
 
 from bench.errors import TooFew
+from bench.spec import digest
 from bench.types import Estimator, MetricCard, OutputCard, Scope, View
 
 
@@ -24,6 +25,7 @@ class Metric(torchmetrics.Metric):
     """Base of all metrics. Subclass, set the class variables, implement `views`, `update`, `compute`, `table`."""
 
     full_state_update = False
+    is_differentiable = False
     version: ClassVar[int] = 1
     scope: ClassVar[Scope] = "sample"
     outputs: ClassVar[tuple[OutputCard, ...]] = ()
@@ -33,6 +35,8 @@ class Metric(torchmetrics.Metric):
     """Fewest generated rows for a number; instances may set it from their parameters."""
     minimum_meanings: int = 1
     """Fewest prompts of different meaning; instances may set it (R-precision: its candidates)."""
+    remedy: str = "give more or leave the metric out"
+    """What to do about too few; instances with a parameter that sets the minimum name it here."""
     needs: ClassVar[tuple[str, ...]] = ()
     """What the dataset's samples must know: fields of Sample ('objects', 'relations', 'questions') or 'boxes'."""
     compares: ClassVar[bool] = True
@@ -87,11 +91,44 @@ class Metric(torchmetrics.Metric):
             caveat=caveat,
         )
 
-    def need(self, n: int) -> None:
+    def need(self, n: int, what: str = "images") -> None:
         """TooFew when n rows are below the minimum."""
         if n < self.minimum:
             name = getattr(self, "plugin_name", type(self).__name__)
-            raise TooFew(f"{name} needs at least {self.minimum} images and has {n}; give more or leave it out.")
+            raise TooFew(f"{name} needs {self.minimum} or more {what} and has {n}; {self.remedy}.")
+
+    # ---- states: named so that a MetricCollection never merges two metrics, and joined in one way ----------------
+
+    def add_rows(self, name: str, *parameters: Any) -> str:
+        """Add a list state whose tensors are joined along rows, and return its name.
+
+        A MetricCollection lets metrics whose states have equal names, and equal values after the first batch, share
+        them for good. The name therefore holds the class and `parameters`: all that changes what is stored.
+        """
+        state = f"{type(self).__name__.lower()}_{digest([str(p) for p in parameters])[:8]}_{name}"
+        self.add_state(state, [], dist_reduce_fx="cat", persistent=True)
+        return state
+
+    def joined(self, state: str) -> torch.Tensor:
+        """All rows of a state; (0,) before the first update. Synchronised states are one tensor already."""
+        held = getattr(self, state)
+        if isinstance(held, torch.Tensor):
+            return held
+        return torch.cat(held) if held else torch.zeros(0)
+
+    # ---- what torchmetrics calls the first output's direction and bounds -------------------------------------------
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        return {"higher": True, "lower": False}.get(self.outputs[0].direction) if self.outputs else None
+
+    @property
+    def plot_lower_bound(self) -> float | None:
+        return self.outputs[0].low if self.outputs else None
+
+    @property
+    def plot_upper_bound(self) -> float | None:
+        return self.outputs[0].high if self.outputs else None
 
 
 def mean_output(

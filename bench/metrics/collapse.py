@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from bench.metrics.base import Metric, mean_output
-from bench.metrics.rowwise import estimates
+from bench.metrics.rowwise import estimates, mark
 from bench.registry import register
 from bench.types import PixelFacts, Sample, View
 
@@ -42,33 +42,32 @@ class Collapse(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("collapse_flags", [], dist_reduce_fx="cat", persistent=True)
-        self.seen: list[tuple[str, str]] = []
+        self.flags, self.marks = self.add_rows("flags"), self.add_rows("marks")
 
     def views(self) -> Mapping[str, View]:
         return {"facts": View("generated", "facts"), "truth": View("sample", "truth")}
 
     def update(self, *, facts: Sequence[PixelFacts], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
         """Aligned lists of length b."""
+        if not facts:
+            return
         flags = [(f.low == f.high, f.high <= BLACK) for f in facts]
-        self.collapse_flags.append(torch.tensor(flags, dtype=torch.float64))
-        self.seen += [(s.id, f.digest) for s, f in zip(truth, facts, strict=True)]
-
-    def reset(self) -> None:
-        self.seen = []
-        super().reset()
+        getattr(self, self.flags).append(torch.tensor(flags, dtype=torch.float64))
+        pairs = zip((s.id for s in truth), (f.digest for f in facts), strict=True)
+        getattr(self, self.marks).append(torch.tensor([[mark(a), mark(b)] for a, b in pairs]))
 
     def table(self) -> dict[str, np.ndarray]:
-        self.need(len(self.seen))
-        flags = torch.cat(self.collapse_flags).numpy()
-        images, repeats = Counter(self.seen), Counter(sample for sample, _ in self.seen)
-        owners: Counter[str] = Counter(digest for _, digest in set(self.seen))
-        duplicate = [float(owners[digest] > 1) for _, digest in self.seen]
-        ignored = [float(images[pair] > 1) if repeats[pair[0]] > 1 else np.nan for pair in self.seen]
+        flags, marks = self.joined(self.flags).numpy(force=True), self.joined(self.marks).tolist()
+        self.need(len(marks))
+        seen = [tuple(pair) for pair in marks]
+        images, repeats = Counter(seen), Counter(sample for sample, _ in seen)
+        owners = Counter(digest for _, digest in set(seen))
+        duplicate = [float(owners[digest] > 1) for _, digest in seen]
+        ignored = [float(images[pair] > 1) if repeats[pair[0]] > 1 else np.nan for pair in seen]
         return {
             "constant": flags[:, 0], "black": flags[:, 1], "duplicates": np.array(duplicate),
             "seeds-ignored": np.array(ignored, dtype=np.float64),
         }  # fmt: skip
 
-    def compute(self) -> dict[str, torch.Tensor]:
+    def compute(self) -> torch.Tensor | dict[str, torch.Tensor]:
         return estimates(self, self.table())

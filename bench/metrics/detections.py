@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from bench.metrics.rowwise import Rowwise
@@ -14,14 +15,18 @@ NOTHING = float("nan")
 """The value of an image that the metric does not apply to: excluded from every estimate."""
 
 
+EMPTY = Detections(np.zeros((0, 4)), (), np.zeros(0))
+"""What an unreadable image counts as."""
+
+
 class OfObjects(Rowwise):
     """A metric of detections against the sample's objects; an unreadable image counts as one in which nothing was
     found."""
 
     needs: ClassVar[tuple[str, ...]] = ("objects",)
 
-    def __init__(self, extractor: str = "scene-detector") -> None:
-        super().__init__()
+    def __init__(self, extractor: str = "scene-detector", *parameters: object) -> None:
+        super().__init__(extractor, *parameters)
         self.extractor = str(extractor)
 
     def views(self) -> Mapping[str, View]:
@@ -29,15 +34,10 @@ class OfObjects(Rowwise):
 
     def update(self, *, found: Sequence[Detections], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
         """Aligned lists of length b."""
-        rows = [self.judge(f, t) for f, t in zip(found, truth, strict=True)]
-        self.append(*(torch.tensor(column, dtype=torch.float64) for column in zip(*rows, strict=True)))
+        rows = [self.judge(f if f.readable else EMPTY, t) for f, t in zip(found, truth, strict=True)]
+        if rows:
+            self.append(*(torch.tensor(column, dtype=torch.float64) for column in zip(*rows, strict=True)))
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
         """The columns of one image."""
         raise NotImplementedError
-
-
-def kinds(labels: Sequence[str], attributes: Sequence[Mapping[str, str]], by: Sequence[str]) -> list[tuple[str, ...]]:
-    """The class of each object: its label with the named attributes."""
-    held = attributes or [{}] * len(labels)
-    return [(label, *(a.get(name, "") for name in by)) for label, a in zip(labels, held, strict=True)]

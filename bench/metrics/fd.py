@@ -9,7 +9,7 @@ import torch
 
 from bench.functional import Factor, factor, frechet_block_replicates, frechet_distance_from_factors
 from bench.functional.frechet import factor_from_moments
-from bench.metrics.sets import TwoSided, statistics_of
+from bench.metrics.sets import TwoSided, as_replicates, statistics_of
 from bench.registry import register
 from bench.types import OutputCard
 
@@ -32,24 +32,29 @@ class FrechetDistance(TwoSided):
 
     def __init__(self, extractor: str = "inception-v3") -> None:
         super().__init__(extractor)
-        self._reference: Factor | None = None
+        self._given: Factor | None = None
+        self._made: tuple[list[torch.Tensor], Factor] | None = None
 
     def use_statistics(self, path: str) -> None:
-        """Take the reference side from an .npz of moments."""
-        self._reference = factor_from_moments(statistics_of(path))
+        """Take the reference side from an .npz of moments; it stays through `reset`, as parameters do."""
+        self._given = factor_from_moments(statistics_of(path))
 
     def reference(self) -> Factor:
-        """The reference side's factor, made once."""
-        if self._reference is None:
-            self._reference = factor(self.rows("reference"))
-        return self._reference
-
-    def reset(self) -> None:
-        self._reference = None
-        super().reset()
+        """The reference side's factor, made once for the same rows."""
+        if self._given is not None:
+            return self._given
+        held = getattr(self, self.states["reference"])
+        held = [held] if isinstance(held, torch.Tensor) else list(held)
+        if self._made is None or not _same(self._made[0], held):
+            self._made = held, factor(self.rows("reference"))
+        return self._made[1]
 
     def compute(self) -> torch.Tensor:
         return frechet_distance_from_factors(factor(self.rows("generated")), self.reference())
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        return self.each(frechet_block_replicates(self.rows("generated"), blocks, self.reference()))
+        return as_replicates(value=frechet_block_replicates(self.rows("generated"), blocks, self.reference()))
+
+
+def _same(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))

@@ -7,15 +7,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from bench.functional import checks, inception_score, inception_score_block_replicates
+from bench.functional import checks, inception_score
 from bench.metrics.base import Metric
+from bench.metrics.left_out import inception_score_left_out
+from bench.metrics.sets import as_replicates
 from bench.registry import register
 from bench.types import OutputCard, View
 
 
 @register("metric", "is", summary="Inception Score: confident and varied classes", scope="set", direction="higher")
 class InceptionScore(Metric):
-    """exp of the mean KL divergence of an image's classes from all images'; between 1 and the number of classes."""
+    """exp of the mean KL divergence of an image's classes from all images'; between 1 and the number of classes.
+
+    The mean over `splits` parts of a seeded permutation, cut by row number as in torch-fidelity, so that the order of
+    rows matters a little.
+    """
 
     scope = "set"
     outputs = (OutputCard("value", "IS", "higher", 1.0),)
@@ -26,7 +32,8 @@ class InceptionScore(Metric):
         super().__init__()
         self.extractor, self.splits, self.seed = str(extractor), splits, seed
         self.minimum = splits
-        self.add_state("is_logits", [], dist_reduce_fx="cat", persistent=True)
+        self.remedy = "give more or lower splits"
+        self.state = self.add_rows("logits", extractor, splits, seed)
 
     def views(self) -> Mapping[str, View]:
         return {"generated": View("generated", "logits", self.extractor)}
@@ -34,16 +41,15 @@ class InceptionScore(Metric):
     def update(self, *, generated: torch.Tensor, ids: Sequence[str] | None = None) -> None:
         """Logits (b, c)."""
         checks.features(generated, "logits", ids=ids)
-        self.is_logits.append(generated.detach())
+        getattr(self, self.state).append(generated.detach())
 
     def _logits(self) -> torch.Tensor:
-        held = torch.cat(self.is_logits) if isinstance(self.is_logits, list) and self.is_logits else self.is_logits
-        self.need(len(held))
-        return held
+        found = self.joined(self.state)
+        self.need(len(found))
+        return found
 
     def compute(self) -> torch.Tensor:
         return inception_score(self._logits(), splits=self.splits, seed=self.seed)[0]
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        found = inception_score_block_replicates(self._logits(), blocks, splits=self.splits, seed=self.seed)
-        return {"value": found.cpu().numpy()}
+        return as_replicates(value=inception_score_left_out(self._logits(), blocks, splits=self.splits, seed=self.seed))

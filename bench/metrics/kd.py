@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from bench.functional import kernel_block_replicates, kernel_distance
-from bench.metrics.sets import TwoSided
+from bench.metrics.sets import TwoSided, as_replicates
 from bench.registry import register
 from bench.types import OutputCard
 
@@ -23,7 +23,8 @@ from bench.types import OutputCard
 class KernelDistance(TwoSided):
     """Unbiased MMD^2 with a cubic kernel, mean over random subsets; may be slightly negative for equal distributions.
 
-    Its interval comes from the all-pairs estimate with blocks left out, which the subsets estimate with added noise.
+    Subsets are drawn by row number, as in torch-fidelity, so that the order of rows matters a little. Its interval
+    comes from the all-pairs estimate with blocks left out, which the subsets estimate with added noise.
     """
 
     outputs = (OutputCard("value", "KD", "lower", None),)
@@ -33,19 +34,16 @@ class KernelDistance(TwoSided):
     def __init__(
         self, extractor: str = "inception-v3", subsets: int = 100, subset_size: int = 1000, seed: int = 2020
     ) -> None:
-        super().__init__(extractor)
+        super().__init__(extractor, subsets, subset_size, seed)
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
         self.minimum = subset_size
+        self.remedy = "give more, or smaller subsets, e.g. subset_size=100"
 
     def compute(self) -> torch.Tensor:
-        found = kernel_distance(
-            self.rows("generated"),
-            self.rows("reference"),
-            subsets=self.subsets,
-            subset_size=self.subset_size,
-            seed=self.seed,
-        )
-        return found[0]
+        generated, reference = self.both()
+        settings = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
+        return kernel_distance(generated, reference, **settings)[0]
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        return self.each(kernel_block_replicates(self.rows("generated"), blocks, self.rows("reference")))
+        generated, reference = self.both()
+        return as_replicates(value=kernel_block_replicates(generated, blocks, reference))

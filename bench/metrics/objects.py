@@ -28,7 +28,7 @@ class ObjectPresence(OfObjects):
     arXiv 1910.13321)."""
 
     outputs = (mean_output("value", "objects"),)
-    responds_to = ("wrong-shape", "wrong-count", "shuffled", "constant", "noise")
+    responds_to = ("wrong-shape", "shuffled", "constant", "noise")
     paper = "Hinz et al. 2019, arXiv:1910.13321"
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
@@ -63,7 +63,7 @@ class AttributeBinding(OfObjects):
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "shuffled", "constant", "noise")
 
     def __init__(self, extractor: str = "scene-detector", attribute: str = "colour") -> None:
-        super().__init__(extractor)
+        super().__init__(extractor, attribute)
         self.attribute = attribute
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
@@ -113,12 +113,12 @@ class SpatialRelation(OfObjects):
         ),
         mean_output("both", "both present", column="both", primary=False),
     )
-    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
+    responds_to = ("wrong-colour", "wrong-shape", "wrong-side", "shuffled", "constant", "noise")
     paper = "Gokhale et al. 2022, arXiv:2212.10015"
     needs: ClassVar[tuple[str, ...]] = ("objects", "relations")
 
     def __init__(self, extractor: str = "scene-detector", rule: str = "visor") -> None:
-        super().__init__(extractor)
+        super().__init__(extractor, rule)
         self.rule = rule
         relation_holds(torch.zeros(1, 4), torch.zeros(1, 4), "above", rule=rule)  # an unknown rule is refused at once
 

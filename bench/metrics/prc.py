@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bench.functional import precision_recall, precision_recall_block_replicates
-from bench.metrics.sets import TwoSided
+from bench.functional import precision_recall
+from bench.metrics.left_out import precision_recall_left_out
+from bench.metrics.sets import TwoSided, as_replicates
 from bench.registry import register
 from bench.types import OutputCard
 
@@ -28,20 +29,19 @@ class PrecisionRecall(TwoSided):
         OutputCard("precision", "precision", "higher", 0.0, 1.0),
         OutputCard("recall", "recall", "higher", 0.0, 1.0),
     )
-    responds_to = ("constant", "noise")
+    responds_to = ("wrong-count", "constant", "noise")
     paper = "Kynkäänniemi et al. 2019, arXiv:1904.06991"
 
     def __init__(self, extractor: str = "inception-v3", k: int = 3) -> None:
-        super().__init__(extractor)
+        super().__init__(extractor, k)
         self.k = k
         self.minimum = k + 1
+        self.remedy = "give more or lower k"
 
     def compute(self) -> dict[str, torch.Tensor]:
-        precision, recall = precision_recall(self.rows("generated"), self.rows("reference"), k=self.k)
+        precision, recall = precision_recall(*self.both(), k=self.k)
         return {"precision": precision, "recall": recall}
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        precision, recall = precision_recall_block_replicates(
-            self.rows("generated"), blocks, self.rows("reference"), k=self.k
-        )
-        return {**self.each(precision, "precision"), **self.each(recall, "recall")}
+        precision, recall = precision_recall_left_out(*self.both(), blocks, k=self.k)
+        return as_replicates(precision=precision, recall=recall)

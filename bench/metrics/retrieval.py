@@ -12,7 +12,7 @@ import torch
 from bench.functional import checks, r_precision
 from bench.functional.retrieval import Ranks, ranks_from_features
 from bench.metrics.base import Metric, mean_output
-from bench.metrics.rowwise import estimates
+from bench.metrics.rowwise import estimates, mark
 from bench.registry import register
 from bench.types import Estimator, OutputCard, Sample, View
 
@@ -23,14 +23,11 @@ class _Gallery(Metric):
     scope = "gallery"
     minimum = 2
 
-    def __init__(self, extractor: str) -> None:
+    def __init__(self, extractor: str, *parameters: object) -> None:
         super().__init__()
         self.extractor = str(extractor)
-        self.prefix = type(self).__name__.lower()
-        for side in ("image", "text"):
-            self.add_state(f"{self.prefix}_{side}", [], dist_reduce_fx="cat", persistent=True)
-        self.keys: list[str] = []
-        self.samples: list[Sample] = []
+        kept = ("image", "text", "keys", "meanings")
+        self.states = {name: self.add_rows(name, extractor, *parameters) for name in kept}
 
     def views(self) -> Mapping[str, View]:
         return {
@@ -42,29 +39,30 @@ class _Gallery(Metric):
     def update(
         self, *, image: torch.Tensor, text: torch.Tensor, truth: Sequence[Sample], ids: Sequence[str] | None = None
     ) -> None:
-        """Aligned embeddings (b, d), (b, d) and the samples they belong to."""
-        checks.features(image, "image", ids=ids)
-        checks.features(text, "text", ids=ids)
-        getattr(self, f"{self.prefix}_image").append(image.detach())
-        getattr(self, f"{self.prefix}_text").append(text.detach())
-        start = len(self.keys)
-        self.keys += list(ids) if ids is not None else [str(start + i) for i in range(len(image))]
-        self.samples += list(truth)
-
-    def reset(self) -> None:
-        self.keys, self.samples = [], []
-        super().reset()
+        """Aligned embeddings (b, d), (b, d) and the samples they belong to. A zero vector, without direction, is
+        NotFinite."""
+        for name, rows in (("image", image), ("text", text)):
+            checks.unit(checks.features(rows, name, ids=ids), name, ids)
+        if ids is None:
+            start = len(self.joined(self.states["keys"]))
+            ids = [str(start + i) for i in range(len(image))]
+        marks = {"keys": ids, "meanings": [s.meaning for s in truth]}
+        columns = {n: torch.tensor([mark(t) for t in texts], dtype=torch.int64) for n, texts in marks.items()}
+        for name, rows in {"image": image.detach(), "text": text.detach(), **columns}.items():
+            getattr(self, self.states[name]).append(rows)
 
     def side(self, name: str) -> torch.Tensor:
-        """All embeddings (n, d) of a side."""
-        held = getattr(self, f"{self.prefix}_{name}")
-        found = torch.cat(held) if isinstance(held, list) and held else held
+        """All embeddings (n, d) of a side, on the CPU."""
+        found = self.joined(self.states[name]).cpu()
         self.need(len(found))
         return found
 
+    def marks(self, name: str) -> list[str]:
+        """The key or the meaning of each row."""
+        return [str(m) for m in self.joined(self.states[name]).tolist()]
+
     def compute(self) -> torch.Tensor | dict[str, torch.Tensor]:
-        found = estimates(self, self.table())
-        return found["value"] if list(found) == ["value"] else found
+        return estimates(self, self.table())
 
 
 @register(
@@ -81,15 +79,16 @@ class RPrecision(_Gallery):
     """
 
     outputs = (mean_output("value", "R-precision"),)
-    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "shuffled", "constant", "noise")
+    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     paper = "Xu et al. 2018, arXiv:1711.10485"
 
     def __init__(
         self, extractor: str = "open-clip(model=ViT-B-32,pretrained=openai)", candidates: int = 100, seed: int = 0
     ) -> None:
-        super().__init__(extractor)
+        super().__init__(extractor, candidates, seed)
         self.candidates, self.seed = candidates, seed
         self.minimum = self.minimum_meanings = candidates
+        self.remedy = "give more or lower candidates"
 
     def table(self) -> dict[str, np.ndarray]:
         credit = r_precision(
@@ -97,8 +96,8 @@ class RPrecision(_Gallery):
             self.side("text"),
             candidates=self.candidates,
             seed=self.seed,
-            meaning=[s.meaning for s in self.samples],
-            keys=self.keys,
+            meaning=self.marks("meanings"),
+            keys=self.marks("keys"),
         )
         return {"score": credit.cpu().numpy()}
 
@@ -125,33 +124,35 @@ def _outputs() -> tuple[OutputCard, ...]:
     direction="higher",
 )
 class Retrieval(_Gallery):
-    """R@1, R@5, R@10, median rank and mAP: texts of one meaning are each other's positives, and so are their images.
+    """R@1, R@5, R@10, median rank and mAP of each image's prompt among all images (t2i), and of each image among all
+    prompts (i2t).
 
-    Gallery: all images of the run, and all its different meanings. Ties count by expectation.
+    All images of one meaning are right for its text. Prompts of one meaning are one text of the gallery, in the wording
+    of the first of their rows by key. Ties count by expectation; a missing image has the worst rank.
     """
 
     outputs = _outputs()
-    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "shuffled", "constant", "noise")
+    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
 
     def __init__(self, extractor: str = "open-clip(model=ViT-B-32,pretrained=openai)") -> None:
         super().__init__(extractor)
 
     def table(self) -> dict[str, np.ndarray]:
         image, text = self.side("image"), self.side("text")
-        meanings = [s.meaning for s in self.samples]
-        order = np.argsort(self.keys, kind="stable")
-        first = {meanings[i]: int(i) for i in reversed(order)}
+        meanings, keys = self.marks("meanings"), self.marks("keys")
+        first = {meanings[i]: i for i in sorted(range(len(keys)), key=keys.__getitem__, reverse=True)}
         names = sorted(first)
-        texts = text[torch.tensor([first[m] for m in names], device=text.device)]
+        texts = text[torch.tensor([first[m] for m in names])]
+        place = {m: i for i, m in enumerate(names)}
+        own = torch.tensor([place[m] for m in meanings])
         to_text = ranks_from_features(image, texts, (meanings, names))
         to_image = ranks_from_features(texts, image, (names, meanings))
-        place = _places(names, meanings)
-        return {**_columns("t2i", Ranks(*(c[place] for c in to_image))), **_columns("i2t", to_text)}
+        return {**_columns("t2i", Ranks(*(column[own] for column in to_image))), **_columns("i2t", to_text)}
 
-
-def _places(names: Sequence[str], meanings: Sequence[str]) -> torch.Tensor:
-    number = {m: i for i, m in enumerate(names)}
-    return torch.tensor([number[m] for m in meanings])
+    def missing(self) -> Mapping[str, float]:
+        meanings = self.marks("meanings")
+        worst = {"t2i.rank": float(len(meanings)), "i2t.rank": float(len(set(meanings)))}
+        return {**super().missing(), **{name: rank for name, rank in worst.items() if rank}}
 
 
 def _columns(way: str, ranks: Ranks) -> dict[str, Any]:

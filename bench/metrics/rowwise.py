@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -16,10 +17,10 @@ class Rowwise(Metric):
 
     columns: ClassVar[tuple[str, ...]] = ("score",)
 
-    def __init__(self) -> None:
+    def __init__(self, *parameters: object) -> None:
+        """parameters: all that changes the rows."""
         super().__init__()
-        self.state = f"{type(self).__name__.lower()}_columns"
-        self.add_state(self.state, [], dist_reduce_fx="cat", persistent=True)
+        self.state = self.add_rows("columns", *parameters)
 
     def append(self, *columns: torch.Tensor) -> None:
         """One (b,) tensor a column."""
@@ -27,8 +28,7 @@ class Rowwise(Metric):
 
     def held(self) -> torch.Tensor:
         """(n, columns) float64; TooFew when there are not enough rows."""
-        held = getattr(self, self.state)
-        found = torch.cat(held) if isinstance(held, list) and held else held
+        found = self.joined(self.state)
         self.need(len(found))
         return found
 
@@ -37,16 +37,21 @@ class Rowwise(Metric):
         return {name: rows[:, i].cpu().numpy() for i, name in enumerate(self.columns)}
 
     def compute(self) -> torch.Tensor | dict[str, torch.Tensor]:
-        found = estimates(self, self.table())
-        return found["value"] if list(found) == ["value"] else found
+        return estimates(self, self.table())
 
 
-def estimates(metric: Metric, table: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """Each output's estimator applied to a table (macro: not here, its tags belong to the run)."""
+def mark(text: str) -> int:
+    """A text as 64 bits of its sha256, so that ids and meanings are numeric states, which torchmetrics can merge."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+def estimates(metric: Metric, table: Mapping[str, np.ndarray]) -> torch.Tensor | dict[str, torch.Tensor]:
+    """Each output's estimator applied to a table, bare where 'value' is the only one (macro: not here, its tags belong
+    to the run). NaN where no row counts."""
     from bench.stats.bootstrap import estimate
 
     found = {}
     for output in metric.outputs:
         assert output.estimator is not None
         found[output.name] = torch.tensor(estimate(output.estimator, table), dtype=torch.float64)
-    return found
+    return found["value"] if list(found) == ["value"] else found
