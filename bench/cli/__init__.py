@@ -1,108 +1,76 @@
 """The command line: `entry` runs it and turns every end into a documented exit code.
 
 Start-up imports click and nothing heavy; each verb lives in a module of its own that is imported when it is called.
-stdout is data, stderr is log.
+stdout is data, stderr is log. click's own `main` is not used: it answers a closed pipe with exit code 1, which here
+means that a model got worse.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
-import time
-import traceback
+from collections.abc import Sequence
 from types import FrameType
-from typing import Any
 
-from bench.errors import (
-    EXIT_DISK,
-    EXIT_FINE,
-    EXIT_INTERNAL,
-    EXIT_INTERRUPTED,
-    EXIT_USAGE,
-    BenchError,
-)
+from bench.errors import EXIT_FINE, EXIT_INTERRUPTED
+
+TRACEBACK = "--traceback"
+"""Understood before and after the verb: it is added to a command that has just failed."""
 
 
 def entry() -> None:
-    """The console script `bench`."""
-    sys.exit(main(sys.argv[1:]))
+    """The console script `bench`; `python -m bench` is recorded as the same command."""
+    sys.argv[0] = "bench"
+    code = main(sys.argv[1:])
+    if code == EXIT_INTERRUPTED:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, _leave)
+            signal.signal(signal.SIGTERM, _leave)
+    sys.exit(code)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit code; nothing escapes."""
+    try:
+        with contextlib.suppress(ValueError):  # only the main thread may set it
+            signal.signal(signal.SIGTERM, _interrupt)
+        _printable()
+        code = _invoke([a for a in arguments if a != TRACEBACK])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BaseException as error:
+        from bench.cli.ends import end
+
+        return end(error, traced=TRACEBACK in arguments)
+
+
+def _invoke(arguments: list[str]) -> int:
     import click
 
     from bench.cli.group import cli
 
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = cli.main(arguments, prog_name="bench", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else EXIT_FINE
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        return EXIT_USAGE
-    except click.ClickException as error:
-        error.show(file=sys.stderr)
-        return EXIT_USAGE
-    except BenchError as error:
-        for message in error.messages:
-            click.echo(f"error: {message}", err=True)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: what is finished is kept; the same command goes on from there.", err=True)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return _closed_pipe()
-    except Exception as error:
-        return _unexpected(error)
+        with cli.make_context("bench", arguments) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as asked:
+        code = asked.exit_code
+    return code if isinstance(code, int) else EXIT_FINE
+
+
+def _printable() -> None:
+    """A file name that the terminal's encoding lacks must not stop a run at its last line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _closed_pipe() -> int:
-    """The reader went away (`| head`): say nothing more, not even at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_DISK
-
-
-def _unexpected(error: Exception) -> int:
-    """An internal error: one sentence, with the traceback in a file (or shown, with BENCH_TRACEBACK=1)."""
-    import click
-
-    if isinstance(error, OSError) and error.errno in _DISK:
-        click.echo(f"error: {error.strerror}: {error.filename or 'the output'}; what is finished is kept.", err=True)
-        return EXIT_DISK
-    if os.environ.get("BENCH_TRACEBACK"):
-        traceback.print_exc()
-    where = _record(error)
-    click.echo(
-        f"internal error: {type(error).__name__}: {error}. This is a defect of text-image-bench; what is finished is kept"
-        f"{f', and the traceback is in {where}: please report it' if where else ''}.",
-        err=True,
-    )
-    return EXIT_INTERNAL
-
-
-def _record(error: Exception) -> str:
-    from bench.store import home
-
-    path = home() / "crash" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    except OSError:
-        return ""
-    return str(path)
-
-
-def _disk_errors() -> frozenset[int]:
-    import errno
-
-    return frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EPIPE})
-
-
-_DISK: Any = _disk_errors()
+def _leave(_: int, __: FrameType | None) -> None:
+    """A second Ctrl-C while threads are being waited for; what is finished lies on disk already."""
+    os._exit(EXIT_INTERRUPTED)

@@ -5,28 +5,31 @@ from __future__ import annotations
 import click
 
 from bench.cli.options import json_option, online, print_json, root_option, table
+from bench.errors import EXIT_INCOMPLETE
 
 
 @click.command()
-@click.argument("study", required=False)
+@click.argument("study", required=False, metavar="[STUDY.toml]")
 @root_option
 @json_option
-def doctor(study: str | None, root: str, as_json: bool) -> None:
-    """Check this machine, and whether it has all that a study (FILE.toml) needs. Exit code 5 when a study lacks
-    something."""
+def doctor(study: str | None, root: str, as_json: bool) -> int:
+    """Check this machine, and whether it has all that a study (FILE.toml) needs.
+
+    Nothing is downloaded. Exit code 5 when something that is needed is wrong, or missing for the study.
+    """
     online(False)
     from bench import api
-    from bench.engine.doctor import as_dicts
     from bench.study import read_study
 
     found = api.doctor(read_study(study) if study else None, root=root)
     if as_json:
-        print_json(as_dicts(found))
+        print_json(found)
     else:
-        click.echo(
-            table(
-                [[c.name, c.status, " ".join(x for x in (c.where, c.help) if x)] for c in found], ["what", "status", ""]
-            )
-        )
-    if study and any(c.status != "present" and not c.name.startswith("extra") for c in found):
-        raise click.exceptions.Exit(5)
+        rows = [[c.name, c.status, "; ".join(x for x in (c.where, c.help) if x)] for c in found]
+        click.echo(table(rows, ["what", "status", "where, and what helps"]))
+    bad = [c for c in found if c.status == "wrong" or (study and c.status == "missing" and not _optional(c.name))]
+    return EXIT_INCOMPLETE if bad else 0
+
+
+def _optional(name: str) -> bool:
+    return name.startswith("extra ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 import click
 
@@ -12,15 +11,21 @@ from bench import __version__
 VERBS: dict[str, tuple[str, str]] = {
     "list": (
         "bench.cli.listing:listing",
-        "List metrics, generators, extractors, datasets, fusions, panels or aliases.",
+        "List metrics, generators, extractors, datasets, fusion strategies, panels or aliases.",
     ),
-    "show": ("bench.cli.showing:show", "Show a plug-in, or the scores of a run."),
+    "show": ("bench.cli.showing:show", "Show a run's scores, or what a plug-in is and takes."),
     "run": ("bench.cli.running:run", "Generate or read images, score them, and compare the systems."),
-    "score": ("bench.cli.scoring:score", "Add metrics to runs from their stored views."),
-    "compare": ("bench.cli.scoring:compare", "Compare runs and write the report."),
+    "score": ("bench.cli.scoring:score", "Add metrics to finished runs; nothing is generated again."),
+    "compare": ("bench.cli.scoring:compare", "Compare finished runs and write the report."),
     "cache": ("bench.cli.caching:cache", "Show or rebuild the index of stored views."),
-    "doctor": ("bench.cli.examining:doctor", "Say what this machine has and what a study needs."),
+    "doctor": ("bench.cli.examining:doctor", "Say what this machine has and what a study lacks."),
 }
+"""Verb -> where its command is, and its line in `bench --help`."""
+
+EXITS = (
+    "0 fine; 1 regressed; 2 usage or configuration; 3 inconclusive; 4 not comparable; 5 incomplete; 70 internal error; "
+    "74 disk or pipe; 130 interrupted."
+)
 
 
 class LazyGroup(click.Group):
@@ -39,7 +44,9 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             from bench.errors import did_you_mean
 
@@ -47,11 +54,23 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="text-image-bench")
-def cli() -> None:
-    """Score any text-to-image system, with intervals and protocols.
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"text-image-bench {__version__}")
+        ctx.exit()
 
-    Exit codes: 0 fine, 1 regressed, 2 usage, 3 inconclusive, 4 not comparable, 5 incomplete, 70 internal error, 74 disk
-    or pipe, 130 interrupted.
-    """
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    epilog=f"Exit codes: {EXITS}",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print it.")
+@click.option("--traceback", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Score any text-to-image system against standard datasets, with intervals and stated protocols."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)

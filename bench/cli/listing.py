@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bench.cli.options import json_option, print_json, table
-from bench.registry import KINDS, entries
+from bench.registry import KINDS, Entry, entries
 
 _PLURALS = {
     "metrics": "metric",
@@ -21,43 +23,47 @@ _MARKS = {"higher": "↑", "lower": "↓", "none": ""}
 @click.argument("what", type=click.Choice([*_PLURALS, "panels", "aliases"]), required=False)
 @json_option
 def listing(what: str | None, as_json: bool) -> None:
-    """List the plug-ins of a kind, or of all kinds."""
+    """List the plug-ins of a kind, or of all kinds; or the panels, or the aliases.
+
+    Built-in plug-ins are read from their source and others from their entry points, so nothing is imported. `bench
+    show NAME` tells more.
+    """
     if what in ("panels", "aliases"):
         _names(what, as_json)
         return
     kinds = [_PLURALS[what]] if what else list(KINDS)
-    rows = [
-        {"kind": kind, "name": e.name, "summary": e.summary, "origin": e.origin, **e.meta}
-        for kind in kinds
-        for e in entries(kind).values()
-    ]
+    rows = [_row(entry) for kind in kinds for entry in entries(kind).values()]
     if as_json:
         print_json(rows)
         return
-    for kind in kinds:
-        if len(kinds) > 1:
-            click.echo(f"{KINDS[kind]}:")
-        click.echo(_table(kind, [r for r in rows if r["kind"] == kind]))
+    tables = [_table(kind, [r for r in rows if r["kind"] == kind]) for kind in kinds]
+    titles = [f"{KINDS[kind]}\n" if len(kinds) > 1 else "" for kind in kinds]
+    click.echo("\n\n".join(f"{title}{body}" for title, body in zip(titles, tables, strict=True)))
 
 
-def _table(kind: str, rows: list[dict[str, str]]) -> str:
+def _row(entry: Entry) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": entry.kind, "name": entry.name, "summary": entry.summary, "origin": entry.origin}
+    if entry.kind == "metric":
+        found |= {"scope": entry.meta.get("scope"), "direction": entry.meta.get("direction")}
+    return found
+
+
+def _table(kind: str, rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "(none is installed)"
     if kind == "metric":
-        head = ["name", "scope", "", "summary"]
-        body = [[r["name"], r.get("scope", ""), _MARKS[r.get("direction", "none")], _summary(r)] for r in rows]
-    else:
-        head, body = ["name", "summary"], [[r["name"], _summary(r)] for r in rows]
-    return table(body, head) if rows else "  (none)"
-
-
-def _summary(row: dict[str, str]) -> str:
-    return row["summary"] if row["origin"] == "built-in" else f"{row['summary']} [{row['origin']}]".strip()
+        body = [
+            [r["name"], r["scope"] or "", _MARKS[r["direction"] or "none"], r["origin"], r["summary"]] for r in rows
+        ]
+        return table(body, ["name", "scope", "", "origin", "summary"])
+    return table([[r["name"], r["origin"], r["summary"]] for r in rows], ["name", "origin", "summary"])
 
 
 def _names(what: str, as_json: bool) -> None:
     from bench.aliases import ALIASES, PANELS
 
-    named = dict(ALIASES) if what == "aliases" else {name: ", ".join(texts) for name, texts in PANELS.items()}
     if as_json:
-        print_json(ALIASES if what == "aliases" else {name: list(texts) for name, texts in PANELS.items()})
+        print_json(ALIASES if what == "aliases" else PANELS)
         return
+    named = ALIASES if what == "aliases" else {name: ", ".join(texts) for name, texts in PANELS.items()}
     click.echo(table([[name, text] for name, text in named.items()], ["name", "stands for"]))

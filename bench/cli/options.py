@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
+"""Read by the hub libraries when they are imported."""
+
 root_option = click.option("--root", default="runs", show_default=True, help="Folder of the runs.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-out_option = click.option("--report", "--out", "report", default="", help="Folder of the comparison report.")
+out_option = click.option(
+    "--report", "--out", "report", default="", help="Folder of the comparison report; default: ROOT/reports/NAME."
+)
 
 
 def execution(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,23 +29,24 @@ def execution(command: Callable[..., Any]) -> Callable[..., Any]:
         [
             root_option,
             click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ..."),
-            click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True),
-            click.option("--workers", type=click.IntRange(min=1), help="Threads that decode; default: the cores."),
+            click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+                         help="Of the extractors' networks; bfloat16 is part of the protocol."),
+            click.option("--workers", type=click.IntRange(min=1), help="Threads that decode; default: the cores, at "
+                         "most 8."),
             click.option("--batch-size", type=click.IntRange(min=1), help="Overrides every extractor's own."),
-            click.option("--allow-download", is_flag=True, help="Weights may be fetched; default: no network at all."),
+            click.option("--allow-download", is_flag=True, envvar="BENCH_ALLOW_DOWNLOAD",
+                         help="Weights may be fetched; without it nothing touches the network."),
             click.option("--quiet", "-q", is_flag=True, help="No progress."),
         ]
-    ):
+    ):  # fmt: skip
         command = option(command)
     return command
 
 
 def online(allow_download: bool) -> None:
     """Put the hub libraries offline before any is imported, unless downloads are allowed."""
-    if allow_download:
-        os.environ["BENCH_ALLOW_DOWNLOAD"] = "1"
-        return
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+    os.environ["BENCH_ALLOW_DOWNLOAD"] = "1" if allow_download else "0"
+    for name in () if allow_download else OFFLINE:
         os.environ[name] = "1"
 
 
@@ -47,20 +56,56 @@ def options_of(values: dict[str, Any], shard: str = "") -> Any:
     from bench.engine.options import Options, parse_shard
 
     online(values.pop("allow_download"))
+    shown = progress(values.pop("quiet"))
+    click.get_current_context().call_on_close(shown.close)
     return Options(
         root=Path(values.pop("root")), device=values.pop("device"), dtype=values.pop("dtype"),
         workers=values.pop("workers"), batch_size=values.pop("batch_size"),
-        shard=parse_shard(shard) if shard else None, progress=progress(values.pop("quiet")),
+        shard=parse_shard(shard) if shard else None, progress=shown,
     )  # fmt: skip
 
 
+# ---- data on stdout ------------------------------------------------------------------------------------------------
+
+
 def print_json(value: Any) -> None:
-    """Sorted, indented JSON on stdout."""
-    click.echo(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str))
+    """Sorted, indented, strict JSON: a number that JSON cannot hold is null."""
+    click.echo(json.dumps(plain(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings, sequences and paths as what JSON knows."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return found if math.isfinite(found) else None
 
 
 def table(rows: list[list[str]], head: list[str]) -> str:
     """Plain aligned columns; the last one is not padded."""
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head) - 1)]
-    lines = [[f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)] + [str(row[-1])] for row in [head, *rows]]
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+    lines = [head, *rows]
+    widths = [max(_columns(line[i]) for line in lines) for i in range(len(head) - 1)]
+    padded = [[cell + " " * (w - _columns(cell)) for cell, w in zip(x, widths, strict=False)] for x in lines]
+    return "\n".join("  ".join([*p, x[-1]]).rstrip() for p, x in zip(padded, lines, strict=True))
+
+
+def _columns(text: str) -> int:
+    """Columns of a terminal: as bench.reports.text.display_width, which would bring numpy into `bench list`."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def print_comparison(comparison: Any) -> None:
+    """The table, in ASCII where stdout cannot show more."""
+    from bench.reports.text import table as drawn
+
+    encoding = (getattr(click.get_text_stream("stdout"), "encoding", "") or "").lower()
+    click.echo(drawn(comparison, ascii_only=not encoding.startswith("utf")))

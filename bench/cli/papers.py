@@ -1,18 +1,62 @@
-"""A run for a paper: the methods paragraph with its references, and the table in LaTeX or Markdown."""
+"""A run for a paper: the methods paragraph with its references, and the table in LaTeX or Markdown.
+
+BibTeX entries of the built-in metrics' papers are complete; a paper that is not in the table (an outside metric's)
+gives what its card says and no more.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from bench.aliases import title
+from bench.cli.texts import label_of, output_of, printed
 
 _ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "\\": r"\textbackslash{}",
+    "\N{MINUS SIGN}": "$-$",
+    "±": r"$\pm$ ",
+    "\N{EN DASH}": "--",
 }
-_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "none": ""}
+_ARROWS = {"higher": ("↑", r"$\uparrow$"), "lower": ("↓", r"$\downarrow$"), "none": ("", "")}
+
+PAPERS: dict[str, tuple[str, str]] = {
+    "1606.03498": (
+        "Tim Salimans and Ian Goodfellow and Wojciech Zaremba and Vicki Cheung and Alec Radford and Xi Chen",
+        "Improved Techniques for Training {GANs}",
+    ),
+    "1706.08500": (
+        "Martin Heusel and Hubert Ramsauer and Thomas Unterthiner and Bernhard Nessler and Sepp Hochreiter",
+        "{GANs} Trained by a Two Time-Scale Update Rule Converge to a Local {Nash} Equilibrium",
+    ),
+    "1711.10485": (
+        "Tao Xu and Pengchuan Zhang and Qiuyuan Huang and Han Zhang and Zhe Gan and Xiaolei Huang and Xiaodong He",
+        "{AttnGAN}: Fine-Grained Text to Image Generation with Attentional Generative Adversarial Networks",
+    ),
+    "1801.01401": (
+        "Miko{\\l}aj Bi{\\'n}kowski and Danica J. Sutherland and Michael Arbel and Arthur Gretton",
+        "Demystifying {MMD} {GANs}",
+    ),
+    "1904.06991": (
+        "Tuomas Kynk{\\\"a}{\\\"a}nniemi and Tero Karras and Samuli Laine and Jaakko Lehtinen and Timo Aila",
+        "Improved Precision and Recall Metric for Assessing Generative Models",
+    ),
+    "1910.13321": (
+        "Tobias Hinz and Stefan Heinrich and Stefan Wermter",
+        "Semantic Object Accuracy for Generative Text-to-Image Synthesis",
+    ),
+    "2104.08718": (
+        "Jack Hessel and Ari Holtzman and Maxwell Forbes and Ronan Le Bras and Yejin Choi",
+        "{CLIPScore}: A Reference-free Evaluation Metric for Image Captioning",
+    ),
+    "2212.10015": (
+        "Tejas Gokhale and Hamid Palangi and Besmira Nushi and Vibhav Vineet and Eric Horvitz and Ece Kamar and Chitta "
+        "Baral and Yezhou Yang",
+        "Benchmarking Spatial Relationships in Text-to-Image Generation",
+    ),
+}
+"""arXiv id -> authors and title of the papers that built-in metrics name."""
 
 
 def escaped(text: str) -> str:
@@ -22,82 +66,88 @@ def escaped(text: str) -> str:
 
 def _rows(run: Any) -> list[tuple[str, Any, Any]]:
     """(label, score, output card) of the primary outputs that have a value."""
-    found = []
-    for s in run.scores:
-        card = run.cards[s.metric]
-        output = next(o for o in card.outputs if o.name == s.output)
-        if output.primary and s.value is not None:
-            found.append((title(s.metric) + ("" if s.output == "value" else f" {output.label}"), s, output))
-    return found
+    pairs = [(s, output_of(run, s)) for s in run.scores]
+    return [(label_of(run, s), s, o) for s, o in pairs if o.primary and s.value is not None]
 
 
-def _pair(score: Any) -> tuple[str, str]:
-    """Value and half width of the interval, to the digits that the interval supports."""
-    if score.low is None or score.high is None or score.high <= score.low:
-        return f"{score.value:.4g}", ""
-    half = (score.high - score.low) / 2
-    digits = max(0, 1 - int(f"{half:e}".split("e")[1]))
-    return f"{score.value:.{digits}f}", f"{half:.{digits}f}"
+# ---- tables --------------------------------------------------------------------------------------------------------
 
 
 def markdown(run: Any) -> str:
-    """A table of metric, score with interval, and n."""
-    lines = ["| metric | score | n |", "|---|---|---|"]
+    """A table of metric, score with its 95 % interval, and n."""
+    from bench.reports.text import escaped as literal
+
+    lines = ["| metric | score [95 %] | n |", "|---|---:|---:|"]
     for label, score, output in _rows(run):
-        value, half = _pair(score)
-        arrow = {"higher": " ↑", "lower": " ↓", "none": ""}[output.direction]
-        lines.append(
-            f"| {label.replace('|', chr(92) + '|')}{arrow} | {value}{f' ± {half}' if half else ''} | {score.n} |"
-        )
+        name = f"{literal(label)} {_ARROWS[output.direction][0]}".rstrip()
+        lines.append(f"| {name} | {' '.join(printed(score)).rstrip()} | {score.n} |")
     return "\n".join(lines)
 
 
 def latex(run: Any) -> str:
     """The same as a booktabs tabular."""
-    lines = [r"\begin{tabular}{lrr}", r"\toprule", r"metric & score & $n$ \\", r"\midrule"]
+    lines = [r"\begin{tabular}{lrr}", r"\toprule", r"metric & score [95\,\%] & $n$ \\", r"\midrule"]
     for label, score, output in _rows(run):
-        value, half = _pair(score)
-        number = f"${value}{f' {chr(92)}pm {half}' if half else ''}$"
-        lines.append(rf"{escaped(label)} {_ARROWS[output.direction]} & {number} & {score.n} \\")
+        name = f"{escaped(label)} {_ARROWS[output.direction][1]}".rstrip()
+        lines.append(rf"{name} & {escaped(' '.join(printed(score)).rstrip())} & {score.n} \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+# ---- the paragraph -------------------------------------------------------------------------------------------------
 
 
 def methods(run: Any) -> str:
     """What was measured, on what, by which extractor, with which intervals; then the papers of the metrics."""
+    sentences = [_what(run), *_missing(run), *(_scored(run, *row) for row in _rows(run))]
+    used = {s.metric for _, s, _ in _rows(run)}
+    papers = sorted({card.paper for text, card in run.cards.items() if card.paper and text in used})
+    return "\n\n".join([" ".join(sentences), *(bibtex(p) for p in papers)])
+
+
+def _what(run: Any) -> str:
     data, n = run.dataset, sum(run.counts.values())
-    missing = n - run.counts.get("ok", 0)
-    whole = "all" if data.get("whole") else f"{data['samples']} of {data['declared']}"
-    sentences = [
-        f"We evaluated {run.label} with text-image-bench {run.provenance.suite} on {whole} prompts of {run.spec.dataset} "
-        f"({n} images, {run.spec.repeats} per prompt, run seed {run.spec.seed}, prompt list sha256 {data['prompts'][:12]})."
-    ]
-    if missing:
-        sentences.append(
-            f"{missing} images were missing, refused or unreadable and are counted as each metric's policy states."
-        )
-    for label, score, _ in _rows(run):
-        used = [_extractor(e) for e in run.protocols[score.protocol]["extractors"]]
-        by = f" on {' and '.join(used)}" if used else ""
-        value, half = _pair(score)
-        sentences.append(
-            f"{label}{by}: {value}{f' ± {half}' if half else ''} ({score.method or 'no interval'}; protocol {score.protocol[:12]})."
-        )
-    papers = sorted({c.paper for c in run.cards.values() if c.paper})
-    return " ".join(sentences) + "\n\n" + "\n\n".join(_bibtex(p) for p in papers)
+    whole = f"all {data['samples']}" if data.get("whole") else f"{data['samples']} of {data['declared']}"
+    repeats = run.spec.repeats or 1
+    return (
+        f"We evaluated {run.label} with text-image-bench {run.provenance.suite} on {whole} prompts of "
+        f"{data.get('label') or data['name']} ({n} images, {repeats} per prompt, run seed {run.spec.seed}, prompt list "
+        f"sha256 {data['prompts'][:12]}). Square brackets and ± give 95 % intervals."
+    )
+
+
+def _missing(run: Any) -> list[str]:
+    missing = sum(run.counts.values()) - run.counts.get("ok", 0)
+    if not missing:
+        return []
+    were = "image was" if missing == 1 else "images were"
+    return [f"{missing} {were} missing, refused or unreadable and count as each metric's policy states."]
+
+
+def _scored(run: Any, label: str, score: Any, _: Any) -> str:
+    protocol = run.protocols[score.protocol]
+    used = [_extractor(e) for e in protocol["extractors"]]
+    by = f" on {' and '.join(used)}" if used else ""
+    lost = f", missing images: {score.policy}" if score.n_missing else ""
+    how = f"{score.method or 'no interval'}, n = {score.n}{lost}, protocol {score.protocol[:12]}"
+    return f"{label}{by}: {' '.join(printed(score)).rstrip()} ({how})."
 
 
 def _extractor(protocol: dict[str, Any]) -> str:
+    seed = protocol.get("seed")
     weights = next((str(protocol[k])[:12] for k in ("sha256", "weights") if protocol.get(k)), "")
-    seeded = f"random weights, seed {protocol['seed']}" if protocol.get("seed") is not None else weights
-    return f"{protocol['name']} ({', '.join(x for x in (seeded, protocol['dtype']) if x)})"
+    told = f"random weights, seed {seed}" if seed is not None else weights
+    return f"{protocol['name']} ({', '.join(x for x in (told, protocol['dtype']) if x)})"
 
 
-def _bibtex(paper: str) -> str:
-    """'Heusel et al. 2017, arXiv:1706.08500' as an entry that a bibliography manager can complete."""
-    found = re.match(r"(?P<author>[\w\-]+).*?(?P<year>\d{4}), arXiv:(?P<id>[\d.]+)", paper)
+def bibtex(paper: str) -> str:
+    """'Heusel et al. 2017, arXiv:1706.08500' as an entry; a comment where no arXiv id is given."""
+    found = re.match(r"(?P<author>\w[\w\-]*).*?(?P<year>\d{4}), arXiv:(?P<id>[\d.]+)", paper)
     if not found:
         return f"% {paper}"
-    return (
-        f"@misc{{{found['author'].lower()}{found['year']},\n  author = {{{found['author']} and others}},\n"
-        f"  year = {{{found['year']}}},\n  eprint = {{{found['id']}}},\n  archivePrefix = {{arXiv}}\n}}"
-    )
+    authors, title = PAPERS.get(found["id"], (f"{found['author']} and others", ""))
+    fields = {
+        "author": authors, "title": title, "year": found["year"], "eprint": found["id"], "archivePrefix": "arXiv",
+    }  # fmt: skip
+    key = found["author"].lower().encode("ascii", "ignore").decode() + found["year"]
+    body = ",\n".join(f"  {k} = {{{v}}}" for k, v in fields.items() if v)
+    return f"@misc{{{key},\n{body}\n}}"

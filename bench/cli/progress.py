@@ -1,4 +1,8 @@
-"""Progress: a live line on a terminal, plain lines elsewhere. It implements `bench.engine.options.Progress`."""
+"""Progress on stderr: a live line on a terminal, plain lines elsewhere. Implements `bench.engine.options.Progress`.
+
+The engine names each phase ('ours (1/7): images') and counts its steps. A finished phase leaves one line in both forms,
+so that a log and a terminal's history read the same.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +13,44 @@ from typing import Any
 import click
 
 EVERY = 10.0
-"""Seconds between plain lines."""
+"""Seconds between plain lines within a phase."""
 
 
-def progress(quiet: bool) -> Any:
+def progress(quiet: bool) -> Quiet | Plain:
     """What fits this stderr."""
     if quiet:
-        from bench.engine.options import Silent
-
-        return Silent()
-    return Live() if sys.stderr.isatty() else Plain()
+        return Quiet()
+    return Live() if sys.stderr is not None and sys.stderr.isatty() else Plain()
 
 
 def rate(done: int, total: int, seconds: float) -> str:
-    """'120/500  34.1/s  11 s left'."""
+    """'120/500  34.1/s  11 s left'; a finished phase says how long it took."""
     speed = done / seconds if seconds > 0 else 0.0
-    left = f"  {_duration((total - done) / speed)} left" if speed and done < total else ""
+    if done >= total:
+        return f"{done}/{total}  {speed:.1f}/s  {duration(seconds)}"
+    left = f"  {duration((total - done) / speed)} left" if speed else ""
     return f"{done}/{total}  {speed:.1f}/s{left}"
 
 
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.1f} h"
-    )
+def duration(seconds: float) -> str:
+    """'0.4 s', '75 s', '12 min', '3.5 h'."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+class Quiet:
+    """No progress."""
+
+    def phase(self, system: str, name: str, total: int) -> None: ...
+
+    def advance(self, n: int = 1) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Plain:
@@ -45,54 +60,70 @@ class Plain:
         self.title, self.total, self.done, self.began, self.said = "", 0, 0, 0.0, 0.0
 
     def phase(self, system: str, name: str, total: int) -> None:
+        self.close()
         self.title, self.total, self.done = f"{system}: {name}" if system else name, total, 0
         self.began = self.said = time.monotonic()
 
     def advance(self, n: int = 1) -> None:
+        if not self.title:
+            return
         self.done += n
         now = time.monotonic()
-        if self.done >= self.total or now - self.said >= EVERY:
+        if self.done >= self.total:
+            self.close()
+        elif now - self.said >= EVERY:
             self.said = now
-            click.echo(f"{self.title}  {rate(self.done, self.total, now - self.began)}", err=True)
+            self._tell(now)
 
     def line(self, text: str) -> None:
         click.echo(text, err=True)
 
+    def close(self) -> None:
+        """End the phase, finished or not, with its line."""
+        if self.title and self.done:
+            self._tell(time.monotonic())
+        self.title = ""
+
+    def _tell(self, now: float) -> None:
+        self.line(f"{self.title}  {rate(self.done, self.total, now - self.began)}")
+
 
 class Live(Plain):
-    """A rich progress bar; it is drawn only while a phase runs."""
+    """A bar of rich, shown only while a phase runs, so that a traceback or a prompt never meets a hidden cursor."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bar: Any = None
 
     def phase(self, system: str, name: str, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._end()
         super().phase(system, name, total)
-        self.bar = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-        )  # fmt: skip
-        self.task = self.bar.add_task(self.title, total=total, speed="")
+        self.bar = _bar()
+        self.task = self.bar.add_task(self.title, total=total, told="")
         self.bar.start()
 
     def advance(self, n: int = 1) -> None:
-        self.done += n
-        seconds = time.monotonic() - self.began
+        super().advance(n)
         if self.bar is not None:
-            self.bar.update(self.task, advance=n, speed=f"{self.done / max(seconds, 1e-9):.1f}/s")
-        if self.done >= self.total:
-            self._end()
-            click.echo(f"{self.title}  {rate(self.done, self.total, seconds)}", err=True)
+            told = rate(self.done, self.total, time.monotonic() - self.began)
+            self.bar.update(self.task, completed=self.done, told=told)
 
     def line(self, text: str) -> None:
-        self._end()
-        click.echo(text, err=True)
+        if self.bar is None:
+            super().line(text)
+        else:
+            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _end(self) -> None:
+    def close(self) -> None:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+        super().close()
+
+
+def _bar() -> Any:
+    """Title, bar, 'done/total  images/s  time left'; rich itself honours NO_COLOR and dumb terminals."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    title, told = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[told]"))
+    return Progress(title, BarColumn(), told, console=Console(stderr=True), transient=True)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bench.cli.options import execution, json_option, options_of, out_option, print_json
+from bench.cli.options import execution, json_option, options_of, out_option, print_comparison, print_json
+from bench.errors import EXIT_INCOMPLETE
 
 _STUDY = ("dataset", "prompts", "reference", "panel", "only", "match", "seed", "repeats", "missing", "report")
+_HOLES = ("missing", "failed", "unreadable")
+"""Outcomes that leave a hole in a run; a refusal is an answer."""
 
 
 @click.command()
 @click.argument("systems", nargs=-1)
 @click.option("--dataset", help="Dataset, e.g. scenes or 'scenes(split=val)'.")
-@click.option(
-    "--prompts", help="File of prompts (csv, tsv, json, jsonl, txt), or a folder whose file names are captions."
-)
+@click.option("--prompts", help="File of prompts (csv, tsv, json, jsonl, txt), or a folder whose file names are the "
+              "captions.")
 @click.option("--reference", help="Reference images: folder, .npz of statistics, a dataset, or 'others'.")
 @click.option("--metric", "-m", "metrics", multiple=True, help="Metric or alias; repeat for several.")
 @click.option("--panel", help="Named list of metrics (see `bench list panels`).")
-@click.option(
-    "--extractor", "extractors", multiple=True, help="Replace an extractor by name, e.g. inception-v3:seed=0."
-)
+@click.option("--extractor", "extractors", multiple=True,
+              help="Replace an extractor by name, e.g. inception-v3:seed=0.")
 @click.option("--only", help="first:N, present, or a file of sample ids.")
 @click.option("--match", help="How files meet prompts: index, stem, caption, manifest or auto.")
 @click.option("--seed", type=int, help="Run seed.")
@@ -35,12 +37,18 @@ _STUDY = ("dataset", "prompts", "reference", "panel", "only", "match", "seed", "
 @out_option
 @execution
 @json_option
-def run(systems: tuple[str, ...], dry_run: bool, shard: str, as_json: bool, size: str | None, **values: Any) -> int:
+def run(
+    systems: tuple[str, ...], dry_run: bool, shard: str, as_json: bool, size: str | None, **values: Any
+) -> int:  # fmt: skip
     """Score systems: folders of images ([LABEL=]DIR), generators (`bench list generators`), or a study (FILE.toml).
 
     \b
       bench run ours=DIR sdxl=DIR --prompts captions.txt --reference DIR
       bench run oracle noise --dataset scenes --only first:200
+      bench run study.toml --device cuda
+
+    What is finished is never made again: after an interruption the same command goes on. Options override a study
+    file's keys.
     """
     options = options_of(values, shard)
     study = _study(systems, values, size)
@@ -52,19 +60,24 @@ def run(systems: tuple[str, ...], dry_run: bool, shard: str, as_json: bool, size
         return 0
     runs = api.run(study, options=options)
     if options.shard is not None:
-        click.echo(f"part {shard} is done; when all are, join them with `bench score RUN`", err=True)
+        _part(shard, as_json)
         return 0
-    report = Path(study.report or options.root / "reports" / _name(runs))
+    report = _report(runs, options.root, study.report, systems)
+    options.progress.line(f"writing the report to {report}")
     comparison = api.compare([r.path for r in runs], out=report)
     _print(comparison, runs, report, as_json)
-    return _exit_code(runs)
+    return _holes(runs)
+
+
+def _is_study(systems: Sequence[str]) -> bool:
+    return len(systems) == 1 and systems[0].endswith(".toml")
 
 
 def _study(systems: tuple[str, ...], values: dict[str, Any], size: str | None) -> Any:
     from bench.study import Study, merged, read_study, study_from
 
     base = Study()
-    if len(systems) == 1 and systems[0].endswith(".toml"):
+    if _is_study(systems):
         base, systems = read_study(systems[0]), ()
     over = {key: values[key] for key in _STUDY}
     over |= {"systems": systems, "metrics": values["metrics"], "extractors": values["extractors"]}
@@ -75,36 +88,45 @@ def _study(systems: tuple[str, ...], values: dict[str, Any], size: str | None) -
 
 def _pixels(size: str) -> list[int]:
     parts = size.lower().split("x")
-    if len(parts) > 2 or not all(p.isdigit() for p in parts):
+    if len(parts) > 2 or not all(p.isdecimal() for p in parts):
         raise click.UsageError(f"--size takes pixels, e.g. 512 or 768x512; got '{size}'.")
     return [int(parts[0]), int(parts[-1])]
 
 
-def _name(runs: Any) -> str:
-    """Default folder of a report: it names what is compared."""
-    from bench.spec import digest
-
-    return f"{Path(runs[0].path).parent.name}-{digest(sorted(r.digest for r in runs))[:8]}"
-
-
-def _print(comparison: Any, runs: Any, report: Path, as_json: bool) -> None:
-    from bench.reports.text import as_dict, terminal
-
+def _part(shard: str, as_json: bool) -> None:
+    click.echo(f"part {shard} is done; when all are, join them with `bench score RUN`", err=True)
     if as_json:
-        print_json({"report": str(report / "index.html"), "runs": [r.path for r in runs], **as_dict(comparison)})
+        print_json({"shard": shard, "runs": []})
+
+
+def _report(runs: Sequence[Any], root: Path, given: str, systems: Sequence[str]) -> Path:
+    from bench.cli.naming import report_folder
+
+    return Path(given) if given else report_folder(runs, root, Path(systems[0]).stem if _is_study(systems) else "")
+
+
+def _print(comparison: Any, runs: Sequence[Any], report: Path, as_json: bool) -> None:
+    from bench.reports.text import as_data
+
+    page = str(report / "index.html")
+    if as_json:
+        print_json({"report": page, "runs": [r.path for r in runs], "comparison": as_data(comparison)})
         return
-    click.echo(terminal(comparison))
+    print_comparison(comparison)
+    click.echo(f"report: {page}")
+
+
+def _holes(runs: Sequence[Any]) -> int:
+    """5 when an image is missing, failed or unreadable in a run that did not ask for `--only present`, and say so."""
+    code = 0
     for one in runs:
-        lacking = {k: v for k, v in one.counts.items() if k != "ok"}
+        lacking = {k: one.counts[k] for k in _HOLES if one.counts.get(k)}
         if lacking:
+            code = EXIT_INCOMPLETE
             told = ", ".join(f"{v} {k}" for k, v in lacking.items())
             click.echo(
-                f"{one.label}: {told} of {sum(one.counts.values())}; --only present scores what is there", err=True
+                f"incomplete: {one.label} has {told} of {sum(one.counts.values())} images; --only present scores what "
+                "is there.",
+                err=True,
             )
-    click.echo(f"report: {report / 'index.html'}")
-
-
-def _exit_code(runs: Any) -> int:
-    """5 when an image is missing, failed or unreadable in a run that did not ask for `--only present`."""
-    bad = ("missing", "failed", "unreadable")
-    return 5 if any(run.counts.get(status) for run in runs for status in bad) else 0
+    return code

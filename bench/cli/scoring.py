@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from bench.cli.options import execution, json_option, options_of, out_option, print_json
+from bench.cli.options import (
+    execution,
+    json_option,
+    options_of,
+    out_option,
+    print_comparison,
+    print_json,
+    root_option,
+)
 
 
 @click.command()
@@ -25,14 +33,20 @@ def score(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Add metrics to runs (or join runs made in --shard parts) from their stored views."""
+    """Add metrics to runs (or join runs made in --shard parts) from their stored views.
+
+    RUN is a run's folder, a folder of runs, or a label. Without --metric and --panel each run's own metrics are
+    scored again.
+    """
     options = options_of(values)
     from bench import api
-    from bench.cli.showing import run_dict, run_text
+    from bench.cli.naming import run_folders
+    from bench.cli.texts import run_text
 
-    found = api.score(runs, metrics=metrics, panel=panel, extractors=extractors, options=options)
+    folders = run_folders(runs, options.root)
+    found = api.score(folders, metrics=metrics, panel=panel, extractors=extractors, options=options)
     if as_json:
-        print_json([run_dict(r) for r in found])
+        print_json(found)
         return
     click.echo("\n\n".join(run_text(r) for r in found))
 
@@ -40,19 +54,25 @@ def score(
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
 @out_option
+@root_option
 @click.option("--baseline", help="Label of the system that the others are compared with.")
 @click.option("--force", is_flag=True, help="Compare what is not comparable, marked as such.")
 @json_option
-def compare(runs: tuple[str, ...], report: str, baseline: str | None, force: bool, as_json: bool) -> None:
-    """Compare runs (folders, or a folder of runs) and print the table; --report DIR writes the page."""
-    from bench import api, store
-    from bench.reports.text import as_dict, terminal
+def compare(runs: tuple[str, ...], report: str, root: str, baseline: str | None, force: bool, as_json: bool) -> None:
+    """Compare runs, print the table and write the report.
 
-    paths = [p for r in runs for p in (store.find_runs(r) if not store.is_run(r) else [Path(r)]) or [Path(r)]]
-    comparison = api.compare(paths, out=report or None, baseline=baseline, force=force)
+    RUN is a run's folder, a folder of runs, or a label.
+    """
+    from bench import api
+    from bench.cli.naming import report_folder, run_folders
+    from bench.reports.text import as_data
+
+    found = [api.load_run(folder) for folder in run_folders(runs, root)]
+    out = Path(report) if report else report_folder(found, root)
+    comparison = api.compare([r.path for r in found], out=out, baseline=baseline, force=force)
+    page = str(out / "index.html")
     if as_json:
-        print_json(as_dict(comparison))
+        print_json({"report": page, "runs": [r.path for r in found], "comparison": as_data(comparison)})
         return
-    click.echo(terminal(comparison))
-    if report:
-        click.echo(f"report: {Path(report) / 'index.html'}")
+    print_comparison(comparison)
+    click.echo(f"report: {page}")

@@ -1,157 +1,92 @@
-"""`bench show`: a plug-in (what it is and takes) or a run (what it scored, how, from what)."""
+"""`bench show`: a run (what it scored, how, from what) or a plug-in, alias or panel (what it is and takes)."""
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bench.cli.options import json_option, print_json, table
+from bench.cli.options import json_option, online, print_json, root_option
 
 
 @click.command()
 @click.argument("name")
-@click.option("--methods", is_flag=True, help="RUN: a paragraph and references for a paper.")
-@click.option("--latex", is_flag=True, help="RUN: the table in LaTeX.")
-@click.option("--markdown", is_flag=True, help="RUN: the table in Markdown.")
+@click.option("--methods", "form", flag_value="methods", help="RUN: a paragraph for a paper, and BibTeX.")
+@click.option("--latex", "form", flag_value="latex", help="RUN: the table in LaTeX (booktabs).")
+@click.option("--markdown", "form", flag_value="markdown", help="RUN: the table in Markdown.")
+@root_option
 @json_option
-def show(name: str, methods: bool, latex: bool, markdown: bool, as_json: bool) -> None:
-    """Show a run (its folder) or a plug-in, alias or panel (its name)."""
-    if not _is_run(name):
+def show(name: str, form: str | None, root: str, as_json: bool) -> None:
+    """Show a run (its folder or label) or a plug-in, alias or panel (its name, parameters allowed).
+
+    A name that both a run and a plug-in have means the plug-in; give the run's folder, or --methods, --latex or
+    --markdown, to mean the run.
+    """
+    online(False)
+    if form is None and _known(name):
         _plugin(name, as_json)
-        return
-    from bench import store
-    from bench.cli import papers
-
-    found = store.load(name)
-    if as_json:
-        print_json(run_dict(found))
-    elif methods:
-        click.echo(papers.methods(found))
-    elif latex or markdown:
-        click.echo(papers.latex(found) if latex else papers.markdown(found))
     else:
-        click.echo(run_text(found))
+        _run(_folder(name, root), form, as_json)
 
 
-def _is_run(name: str) -> bool:
-    return "/" in name or Path(name).is_dir()
+# ---- runs ----------------------------------------------------------------------------------------------------------
 
 
-# ---- runs
-# --------------------------------------------------------------------------------------------------------------
+def _folder(name: str, root: str) -> Path:
+    from bench.cli import naming
+    from bench.errors import UsageError, did_you_mean
+
+    if naming.looks_like_path(name):
+        return Path(name)
+    known = naming.labels(root)
+    if name not in known:
+        raise UsageError(f"'{name}' is no run, plug-in, alias or panel.{did_you_mean(name, {*known, *_names()})}")
+    return naming.labelled(name, root)
 
 
-def run_dict(run: Any) -> dict[str, Any]:
-    """A run as plain values."""
-    return dataclasses.asdict(run)
+def _run(folder: Path, form: str | None, as_json: bool) -> None:
+    from bench import api
+    from bench.cli import papers
+    from bench.cli.texts import run_text
+
+    found = api.load_run(folder)
+    if as_json:
+        print_json(found)
+        return
+    forms = {"methods": papers.methods, "latex": papers.latex, "markdown": papers.markdown}
+    click.echo(forms.get(form or "", run_text)(found))
 
 
-def interval_text(score: Any) -> str:
-    """'0.812 [0.790, 0.833]'."""
-    if score.value is None:
-        return "–"
-    ends = "" if score.low is None else f" [{score.low:.4g}, {score.high:.4g}]"
-    return f"{score.value:.4g}{ends}"
+# ---- plug-ins ------------------------------------------------------------------------------------------------------
 
 
-def run_text(run: Any) -> str:
-    """Scores with intervals, denominators, chance and protocol digests; counts and notes."""
-    from bench.aliases import title
+def _names() -> list[str]:
+    from bench import aliases, registry
 
-    rows = []
-    for s in run.scores:
-        label = title(s.metric) + ("" if s.output == "value" else f" {s.output}")
-        missing = f"{s.n} (+{s.n_missing} missing, {s.policy})" if s.n_missing else str(s.n)
-        chance = "" if s.chance is None else f"{s.chance:.4g}"
-        rows.append([label, interval_text(s), missing, chance, s.protocol[:8], s.note or s.method])
-    counts = ", ".join(f"{v} {k}" for k, v in run.counts.items())
-    lines = [
-        f"{run.label}: {run.spec.system} on {run.spec.dataset}",
-        f"{counts}; run {run.digest[:8]}, seed {run.spec.seed}",
-    ]
-    lines.append(table(rows, ["metric", "score [95 %]", "n", "chance", "protocol", "how"]))
-    lines += [f"note: {note}" for note in run.notes]
-    made = run.provenance
-    lines.append(f"made by text-image-bench {made.suite} on {made.device}, {made.dtype}: {made.command}")
-    return "\n".join(lines)
+    return [*aliases.ALIASES, *aliases.PANELS, *(n for kind in registry.KINDS for n in registry.entries(kind))]
 
 
-# ---- plug-ins
-# -----------------------------------------------------------------------------------------------------------
+def _known(name: str) -> bool:
+    """Whether a name, with or without parameters, is a plug-in's, an alias or a panel."""
+    from bench.cli.naming import looks_like_path
+    from bench.errors import UsageError
+    from bench.spec import parse
+
+    if looks_like_path(name):
+        return False
+    try:
+        return parse(name).name in _names()
+    except UsageError:
+        return False
 
 
 def _plugin(name: str, as_json: bool) -> None:
-    from bench import aliases, registry
-    from bench.errors import UsageError, did_you_mean
+    from bench.aliases import PANELS
+    from bench.cli.plugins import about, text
 
-    if name in aliases.PANELS:
-        click.echo("\n".join(aliases.PANELS[name]))
+    if name in PANELS:
+        print_json({"panel": name, "metrics": PANELS[name]}) if as_json else click.echo("\n".join(PANELS[name]))
         return
-    full = aliases.ALIASES.get(name)
-    base = aliases.expand(name).name if full else name
-    kinds = [kind for kind in registry.KINDS if base in registry.entries(kind)]
-    if not kinds:
-        known = [*aliases.ALIASES, *aliases.PANELS, *(n for kind in registry.KINDS for n in registry.entries(kind))]
-        raise UsageError(f"'{name}' is no run, plug-in, alias or panel.{did_you_mean(name, known)}")
-    for kind in kinds:
-        about = _about(kind, base)
-        if full:
-            about["stands for"] = full
-        print_json(about) if as_json else click.echo(_text(about))
-
-
-def _about(kind: str, name: str) -> dict[str, Any]:
-    from bench import registry
-
-    entry, target = registry.lookup(kind, name), registry.load(kind, name)
-    about: dict[str, Any] = {
-        "name": name, "kind": kind, "summary": entry.summary, "origin": entry.origin,
-        "about": inspect.cleandoc(target.__doc__ or ""), "version": getattr(target, "version", 1),
-        "parameters": {
-            p.name: "required" if p.default is p.empty else p.default for p in registry.parameters(target).values()
-        },
-    }  # fmt: skip
-    if kind == "metric":
-        about |= _metric(name)
-    return about
-
-
-def _metric(name: str) -> dict[str, Any]:
-    from bench import registry
-
-    metric = registry.create("metric", name, {})
-    card = metric.card(name)
-    return {
-        "scope": card.scope,
-        "outputs": [
-            f"{o.name} ({o.label}, {o.direction} is better, {_bound(o.low)} to {_bound(o.high)})" for o in card.outputs
-        ],
-        "responds to": list(card.responds_to),
-        "views": {
-            k: f"{v.output} of {v.subject}" + (f" by {v.extractor}" if v.extractor else "")
-            for k, v in card.views.items()
-        },
-        "paper": card.paper,
-    }
-
-
-def _bound(value: float | None) -> str:
-    return "unbounded" if value is None else f"{value:g}"
-
-
-def _text(about: dict[str, Any]) -> str:
-    lines = [f"{about['name']} ({about['kind']}, version {about['version']}, {about['origin']})", about["summary"], ""]
-    lines += [about["about"], ""] if about["about"] else []
-    for key in ("stands for", "parameters", "scope", "outputs", "views", "responds to", "paper"):
-        value = about.get(key)
-        if isinstance(value, dict):
-            lines += [f"{key}:", *(f"  {k} = {v}" for k, v in value.items())]
-        elif isinstance(value, list):
-            lines.append(f"{key}: {', '.join(value)}")
-        elif value:
-            lines.append(f"{key}: {value}")
-    return "\n".join(lines)
+    found: list[dict[str, Any]] = about(name)
+    print_json(found) if as_json else click.echo("\n\n".join(text(one) for one in found))
