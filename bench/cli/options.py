@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -83,8 +84,9 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if value is None or isinstance(value, bool | int | str):
         return value
+    number: Any = value
     try:
-        found = float(value)
+        found = float(number)
     except (TypeError, ValueError):
         return str(value)
     return found if math.isfinite(found) else None
@@ -107,5 +109,5 @@ def print_comparison(comparison: Any) -> None:
     """The table, in ASCII where stdout cannot show more."""
     from bench.reports.text import table as drawn
 
-    encoding = (getattr(click.get_text_stream("stdout"), "encoding", "") or "").lower()
+    encoding = str(getattr(sys.stdout, "encoding", "")).lower()
     click.echo(drawn(comparison, ascii_only=not encoding.startswith("utf")))

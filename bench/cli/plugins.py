@@ -13,12 +13,16 @@ from bench.spec import Spec, parse
 
 
 def about(name: str) -> list[dict[str, Any]]:
-    """One entry for each kind that has a plug-in of this name; `name` may be an alias and may carry parameters."""
+    """One entry for each kind that has a plug-in of this name, and for the panel that has it.
+
+    `name` may be an alias and may carry parameters.
+    """
     given = parse(name)
     spec = aliases.expand(name)
     alias = {"alias": given.name, "stands for": str(spec)} if given.name in aliases.ALIASES else {}
     kinds = [kind for kind in registry.KINDS if spec.name in registry.entries(kind)]
-    return [{**_one(kind, spec), **alias} for kind in kinds]
+    panels = [{"kind": "panel", "name": name, "metrics": aliases.PANELS[name]}] if name in aliases.PANELS else []
+    return [*({**_one(kind, spec), **alias} for kind in kinds), *panels]
 
 
 def _one(kind: str, spec: Spec) -> dict[str, Any]:
@@ -68,7 +72,9 @@ def _view(view: Any) -> str:
 
 
 def text(one: dict[str, Any]) -> str:
-    """One plug-in for a terminal."""
+    """One plug-in or panel for a terminal."""
+    if one["kind"] == "panel":
+        return "\n".join([f"{one['name']} (panel)", *(f"  {metric}" for metric in one["metrics"])])
     lines = [f"{one['name']} ({one['kind']}, version {one['version']}, {one['origin']})", one["summary"], ""]
     if one.get("alias"):
         lines += [f"'{one['alias']}' stands for {one['stands for']}", ""]

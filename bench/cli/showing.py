@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -82,11 +81,7 @@ def _known(name: str) -> bool:
 
 
 def _plugin(name: str, as_json: bool) -> None:
-    from bench.aliases import PANELS
     from bench.cli.plugins import about, text
 
-    if name in PANELS:
-        print_json({"panel": name, "metrics": PANELS[name]}) if as_json else click.echo("\n".join(PANELS[name]))
-        return
-    found: list[dict[str, Any]] = about(name)
+    found = about(name)
     print_json(found) if as_json else click.echo("\n\n".join(text(one) for one in found))

@@ -1,0 +1,74 @@
+"""What goes into a paper: tables that compile and read right, every denominator, complete references."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from bench import api, registry
+from bench.cli import main, papers
+from bench.cli.texts import printed
+from bench.types import Score
+
+
+@pytest.fixture
+def run(finished):
+    return api.load_run(finished.run("oracle"))
+
+
+def test_every_built_in_metrics_paper_has_a_complete_entry() -> None:
+    for entry in registry.entries("metric").values():
+        paper = entry.load().paper
+        if paper and entry.origin == "built-in":
+            text = papers.bibtex(paper)
+            assert "title = {" in text and "others" not in text, paper
+            assert paper.rpartition(":")[2] in text
+
+
+def test_a_paper_that_nobody_knows_gives_what_its_card_says() -> None:
+    assert papers.bibtex("Doe et al. 2031, arXiv:3101.00001") == (
+        "@misc{doe2031,\n  author = {Doe and others},\n  year = {2031},\n  eprint = {3101.00001},\n"
+        "  archivePrefix = {arXiv}\n}"
+    )
+    assert papers.bibtex("a talk of 2031") == "% a talk of 2031"
+
+
+def test_latex_escapes_what_would_not_compile() -> None:
+    assert papers.escaped("a_b & 50% {x} ~ \\") == (
+        r"a\_b \& 50\% \{x\} \textasciitilde{} \textbackslash{}"
+    )
+
+
+def test_latex_has_a_row_for_each_primary_score(run) -> None:
+    lines = papers.latex(run).splitlines()
+    rows = [line for line in lines if line.endswith(r"\\")][1:]
+    assert len(rows) == len(papers.markdown(run).splitlines()) - 2 == len(papers._rows(run))
+    assert lines[0] == r"\begin{tabular}{lrr}" and lines[-1] == r"\end{tabular}"
+    assert rows[0].startswith(r"object-presence $\uparrow$ & 1.00")
+    assert re.search(r"\$\\downarrow\$ & 0\.", papers.latex(run))
+
+
+def test_a_lopsided_interval_is_never_printed_as_plus_minus() -> None:
+    assert printed(Score("m", "value", 1.0, 0.912, 1.0)) == ("1.000", "[0.912, 1.000]")
+    assert printed(Score("m", "value", 0.5, 0.4, 0.6)) == ("0.50", "±0.10")
+    assert printed(Score("m", "value", 12.3)) == ("12.3", "")
+
+
+def test_methods_states_what_a_reader_needs(finished, capsys) -> None:
+    assert main(["show", str(finished.run("oracle")), "--methods"]) == 0
+    out = capsys.readouterr().out
+    for fact in ("24 of 200 prompts", "1 per prompt", "run seed 0", "sha256", "n = 24", "scene-detector", "@misc{hinz"):
+        assert fact in out
+
+
+def test_methods_counts_missing_images(run) -> None:
+    holes = dataclasses.replace(run, counts={"ok": 22, "missing": 1, "refused": 1})
+    assert "2 images were missing, refused or unreadable" in papers.methods(holes)
+    assert "missing" not in papers.methods(run)
+
+
+def test_only_papers_of_printed_scores_are_cited(run) -> None:
+    without = dataclasses.replace(run, scores=tuple(s for s in run.scores if s.metric == "collapse"))
+    assert "@misc" not in papers.methods(without)
