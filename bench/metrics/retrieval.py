@@ -129,7 +129,7 @@ class Retrieval(_Gallery):
     prompts (i2t).
 
     All images of one meaning are right for its text. Prompts of one meaning are one text of the gallery, in the wording
-    of the first of their rows by key. Ties count by expectation; a missing image has the worst rank.
+    of one of their rows, chosen by id. Ties count by expectation; a missing image has the worst rank.
     """
 
     outputs = _outputs()

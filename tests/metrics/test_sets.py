@@ -104,10 +104,11 @@ def test_precision_is_quality_and_recall_is_variety(kit):
 
 
 def _crowded(kit):
-    """Rows with copies within one block, copies of the reference, and a block of nearly all neighbours."""
+    """Rows with copies within one block, copies of the reference, a far point whose copies alone reach their like (at
+    radius 0), and a block of nearly all neighbours."""
     generated, reference = kit.rows(120, 6, 0), kit.rows(80, 6, 1)
     generated[10:60] = generated[10] + 1e-3 * kit.rows(50, 6, 2)
-    generated[70:75] = generated[70]
+    generated[70:80] = reference[7] = 50 + generated[70]
     reference[:5] = generated[:5]
     blocks = np.random.default_rng(0).integers(0, 10, 120)
     blocks[11:59] = 3
@@ -118,6 +119,7 @@ def _crowded(kit):
 def test_precision_recall_replicates_are_those_of_the_rows_that_remain(k, kit):
     generated, reference, blocks = _crowded(kit)
     precision, recall = precision_recall_left_out(generated, reference, blocks, k=k)
+    assert 0 < float(recall.min()) < 1
     for b in range(10):
         rest = precision_recall(_without(generated, blocks, b), reference, k=k)
         assert (float(precision[b]), float(recall[b])) == tuple(map(float, rest)), b
