@@ -174,6 +174,10 @@ class _Reader:
                 raise self.fail("a closing quote") from None
             self.at += length
             return value
+        number = _NUMBER.match(self.text, self.at)
+        if number and not _BARE.match(self.text, number.end()):  # here, because 1e+16 holds the mark of a fusion
+            self.at = number.end()
+            return _typed(number[0])
         word = self.match(_BARE)
         if word is None:
             raise self.fail('a value (quote it with " when it holds special characters)')

@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.aliases import expand, panel
 from bench.errors import UsageError, did_you_mean
+from bench.registry import entries
 from bench.spec import Spec, is_path, parse, parse_system
 from bench.types import RunSpec
 
@@ -113,10 +114,14 @@ def merged(base: Study, over: Mapping[str, Any]) -> Study:
 
 
 def expand_systems(texts: Sequence[str]) -> tuple[str, ...]:
-    """Globs that the shell left alone become their folders; `label=` cannot stand before a glob."""
+    """Folders named without a slash become paths (a generator of that name goes first), globs that the shell left alone
+    their folders; `label=` cannot stand before a glob."""
     found: list[str] = []
     for text in texts:
-        if is_path(text) and any(c in text for c in "*?[") and not Path(text).exists():
+        label, _, rest = text.rpartition("=") if "(" not in text else ("", "", text)
+        if not is_path(rest) and Path(rest).is_dir() and rest not in entries("generator"):
+            found.append(f"{label or rest}={os.path.join('.', rest)}")
+        elif is_path(text) and any(c in text for c in "*?[") and not Path(text).exists():
             hits = sorted(h for h in glob.glob(os.path.expanduser(text)) if os.path.isdir(h))
             if not hits:
                 raise UsageError(f"No folder matches '{text}'.")

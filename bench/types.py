@@ -178,7 +178,14 @@ class PixelFacts:
     low: int
     """Smallest channel value, 0..255."""
     high: int
-    """Largest channel value: an image with low == high is constant."""
+    """Largest channel value."""
+    uniform: bool | None = None
+    """Whether all pixels have one colour; None: not noted, only grey ones are known by low == high."""
+
+    @property
+    def constant(self) -> bool:
+        """Whether all pixels have one colour."""
+        return self.low == self.high if self.uniform is None else bool(self.uniform)
 
 
 @dataclass(frozen=True)

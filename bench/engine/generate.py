@@ -144,7 +144,9 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 def facts_of(pixels: np.ndarray) -> PixelFacts:
     """Digest, size and range of decoded pixels."""
     height, width = pixels.shape[:2]
-    return PixelFacts(pixel_digest(pixels), width, height, int(pixels.min()), int(pixels.max()))
+    flat = pixels.reshape(-1, 3)
+    uniform = bool((flat[:64] == flat[0]).all() and (flat == flat[0]).all())  # nearly all images differ at once
+    return PixelFacts(pixel_digest(pixels), width, height, int(pixels.min()), int(pixels.max()), uniform)
 
 
 # ---- outcomes on disk ----------------------------------------------------------------------------------------------
@@ -157,12 +159,15 @@ def outcome_records(row: Row, outcome: Outcome, frames: Sequence[tuple[str, Pixe
         "reason": outcome.reason, "info": json.dumps(dict(outcome.info), sort_keys=True, default=str),
     }  # fmt: skip
     if not frames:
-        blank = {"frame": 0, "image": outcome.path or "", "digest": "", "width": 0, "height": 0, "low": 0, "high": 0}
+        blank = {
+            "frame": 0, "image": outcome.path or "", "digest": "", "width": 0, "height": 0, "low": 0, "high": 0,
+            "uniform": False,
+        }  # fmt: skip
         return [{**base, **blank}]
     return [
         {
             **base, "frame": f, "image": path, "digest": facts.digest, "width": facts.width, "height": facts.height,
-            "low": facts.low, "high": facts.high,
+            "low": facts.low, "high": facts.high, "uniform": facts.uniform,
         }
         for f, (path, facts) in enumerate(frames)
     ]  # fmt: skip

@@ -73,7 +73,8 @@ def _slab(plan: Plan, index: int, rows: Sequence[Row], fine: pd.DataFrame, keys:
     found = [by_row[pair] for pair in zip(fine["sample"], fine["k"], strict=True)]
     names = tuple(r.frame_keys()[f] for r, f in zip(found, fine["frame"], strict=True))
     facts = tuple(
-        PixelFacts(*f) for f in zip(*(fine[c] for c in ("digest", "width", "height", "low", "high")), strict=True)
+        PixelFacts(*facts)
+        for facts in zip(*(fine[c] for c in ("digest", "width", "height", "low", "high", "uniform")), strict=True)
     )
     loaded = {k: _view(plan.folder, k, index, names) for k in keys} if names else {}
     return Slab(names, tuple(r.sample for r in found), facts, tuple(fine["image"]), loaded)

@@ -51,7 +51,7 @@ class Collapse(Metric):
         """Aligned lists of length b."""
         if not facts:
             return
-        flags = [(f.low == f.high, f.high <= BLACK) for f in facts]
+        flags = [(f.constant, f.high <= BLACK) for f in facts]
         getattr(self, self.flags).append(torch.tensor(flags, dtype=torch.float64))
         pairs = zip((s.id for s in truth), (f.digest for f in facts), strict=True)
         getattr(self, self.marks).append(torch.tensor([[mark(a), mark(b)] for a, b in pairs]))
