@@ -7,6 +7,7 @@ gives what its card says and no more.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from bench.cli.texts import label_of, output_of, printed
@@ -133,10 +134,13 @@ def _scored(run: Any, label: str, score: Any, _: Any) -> str:
 
 
 def _extractor(protocol: dict[str, Any]) -> str:
-    seed = protocol.get("seed")
-    weights = next((str(protocol[k])[:12] for k in ("sha256", "weights") if protocol.get(k)), "")
-    told = f"random weights, seed {seed}" if seed is not None else weights
-    return f"{protocol['name']} ({', '.join(x for x in (told, protocol['dtype']) if x)})"
+    """'inception-v3 (weights sha256 6726825d0af5, float32)'; analytic extractors have no weights."""
+    weights = str(protocol.get("weights") or "")
+    if weights.startswith("random:"):
+        weights = f"random weights, {weights.removeprefix('random:').partition(',')[0].replace('=', ' ')}"
+    elif weights:
+        weights = f"weights {weights[:12]}"
+    return f"{protocol['name']} ({', '.join(x for x in (weights, protocol['dtype']) if x)})"
 
 
 def bibtex(paper: str) -> str:
@@ -148,6 +152,6 @@ def bibtex(paper: str) -> str:
     fields = {
         "author": authors, "title": title, "year": found["year"], "eprint": found["id"], "archivePrefix": "arXiv",
     }  # fmt: skip
-    key = found["author"].lower().encode("ascii", "ignore").decode() + found["year"]
+    plain = unicodedata.normalize("NFKD", found["author"].lower()).encode("ascii", "ignore").decode()
     body = ",\n".join(f"  {k} = {{{v}}}" for k, v in fields.items() if v)
-    return f"@misc{{{key},\n{body}\n}}"
+    return f"@misc{{{plain}{found['year']},\n{body}\n}}"

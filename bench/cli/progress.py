@@ -54,7 +54,11 @@ class Quiet:
 
 
 class Plain:
-    """One line when a phase ends, and every ten seconds within one."""
+    """One line when a phase ends, and every ten seconds within one.
+
+    A phase ends with the next one (or a note), not with its last step: images are counted when they are decoded, and
+    the last batch still goes through the networks then.
+    """
 
     def __init__(self) -> None:
         self.title, self.total, self.done, self.began, self.said = "", 0, 0, 0.0, 0.0
@@ -69,13 +73,16 @@ class Plain:
             return
         self.done += n
         now = time.monotonic()
-        if self.done >= self.total:
-            self.close()
-        elif now - self.said >= EVERY:
+        if self.done < self.total and now - self.said >= EVERY:
             self.said = now
             self._tell(now)
 
     def line(self, text: str) -> None:
+        if self.done >= self.total:
+            self.close()
+        self._say(text)
+
+    def _say(self, text: str) -> None:
         click.echo(text, err=True)
 
     def close(self) -> None:
@@ -85,7 +92,7 @@ class Plain:
         self.title = ""
 
     def _tell(self, now: float) -> None:
-        self.line(f"{self.title}  {rate(self.done, self.total, now - self.began)}")
+        self._say(f"{self.title}  {rate(self.done, self.total, now - self.began)}")
 
 
 class Live(Plain):
@@ -107,9 +114,9 @@ class Live(Plain):
             told = rate(self.done, self.total, time.monotonic() - self.began)
             self.bar.update(self.task, completed=self.done, told=told)
 
-    def line(self, text: str) -> None:
+    def _say(self, text: str) -> None:
         if self.bar is None:
-            super().line(text)
+            super()._say(text)
         else:
             self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 

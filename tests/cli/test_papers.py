@@ -35,6 +35,12 @@ def test_a_paper_that_nobody_knows_gives_what_its_card_says() -> None:
     assert papers.bibtex("a talk of 2031") == "% a talk of 2031"
 
 
+def test_random_weights_are_called_random() -> None:
+    seeded = {"name": "inception-v3", "dtype": "float32", "weights": "random:seed=0,scheme=1"}
+    assert papers._extractor(seeded) == "inception-v3 (random weights, seed 0, float32)"
+    assert papers._extractor({**seeded, "weights": 64 * "a"}) == "inception-v3 (weights aaaaaaaaaaaa, float32)"
+
+
 def test_latex_escapes_what_would_not_compile() -> None:
     assert papers.escaped("a_b & 50% {x} ~ \\") == (
         r"a\_b \& 50\% \{x\} \textasciitilde{} \textbackslash{}"

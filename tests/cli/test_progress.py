@@ -24,10 +24,13 @@ def test_plain_lines_come_every_ten_seconds_and_at_the_end(clock, capsys) -> Non
     for _ in range(100):
         clock[0] += 0.25
         shown.advance()
+    clock[0] += 5
+    shown.line("a note")
     assert capsys.readouterr().err.splitlines() == [
         "ours (1/2): images  40/100  4.0/s  15 s left",
         "ours (1/2): images  80/100  4.0/s  5.0 s left",
-        "ours (1/2): images  100/100  4.0/s  25 s",
+        "ours (1/2): images  100/100  3.3/s  30 s",
+        "a note",
     ]
 
 
@@ -75,6 +78,7 @@ def test_live_ends_as_the_plain_line_and_shows_the_cursor_again(clock, monkeypat
     shown.phase("[bold]ours[/]", "images", 10)
     clock[0] += 2
     shown.advance(10)
+    shown.close()
     assert "[bold]ours[/]: images  10/10  5.0/s  2.0 s" in screen.getvalue()
     hidden, visible = screen.getvalue().rfind("\x1b[?25l"), screen.getvalue().rfind("\x1b[?25h")
     assert 0 <= hidden < visible
