@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError, did_you_mean
-from bench.spec import Spec
+from bench.spec import Spec, parse
 
 KINDS: dict[str, str] = {
     "metric": "metrics",
@@ -145,6 +145,15 @@ def resolved(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     target = load(kind, name)
     full = {p.name: p.default for p in parameters(target).values() if p.default is not p.empty}
     return {**full, **params, "version": getattr(target, "version", 1)}
+
+
+@cache
+def plain(kind: str, text: str) -> str:
+    """A text form without the parameters that equal their defaults: two texts of one plug-in object become one."""
+    spec = parse(text)
+    defaults = {p.name: p.default for p in parameters(load(kind, spec.name)).values()}
+    params = {k: v for k, v in spec.params.items() if k not in defaults or str(defaults[k]) != str(v)}
+    return str(Spec(spec.name, params))
 
 
 # ---- finding without import ----------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ from bench.engine.resolve import Asked, Opened, Resolved, has_reference, open_da
 from bench.engine.score import Reference, Scored, score
 from bench.engine.shared import reference_files, shared_folder, text_view
 from bench.errors import BenchError, Incomplete, StoreError, UsageError
-from bench.spec import digest, parse, safe_id
+from bench.registry import plain
+from bench.spec import digest, safe_id
 from bench.types import Run, RunSpec, Sample, Score
 
 MOST_REFERENCES = 2000
@@ -50,7 +51,7 @@ class Session:
     def eyes_of(self, resolved: Resolved, asked: Sequence[Asked], subjects: Sequence[str]) -> dict[str, Eye]:
         """The extractors that these metrics' views of these subjects name."""
         texts = [
-            str(parse(v.extractor))
+            plain("extractor", v.extractor)
             for a in asked
             for v in a.card.views.values()
             if v.extractor and v.subject in subjects
@@ -195,7 +196,10 @@ def _texts(plan: Plan, asked: Sequence[Asked], session: Session) -> rows_of.Text
     resolved, table = plan.resolved, {}
     for text, eye in session.eyes_of(resolved, asked, ("prompt", "captions")).items():
         subjects = {
-            v.subject for a in asked for v in a.card.views.values() if v.extractor and str(parse(v.extractor)) == text
+            v.subject
+            for a in asked
+            for v in a.card.views.values()
+            if v.extractor and plain("extractor", v.extractor) == text
         }
         wanted = [s.prompt for s in resolved.samples]
         if "captions" in subjects:

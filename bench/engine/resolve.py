@@ -13,6 +13,7 @@ from typing import Any
 
 from bench import aliases, registry
 from bench.errors import BenchError, UsageError
+from bench.registry import plain
 from bench.spec import Spec, System, digest, order_key, parse, parse_system
 from bench.study import merge_extractor
 from bench.types import MetricCard, Outcome, Request, RunSpec, Sample, View
@@ -278,8 +279,8 @@ def _gather(asked: Asked, extractors: dict[str, Any]) -> list[str]:
     for argument, view in asked.card.views.items():
         if view.extractor is None:
             continue
-        text = str(parse(view.extractor))
         try:
+            text = plain("extractor", view.extractor)
             if text not in extractors:
                 extractors[text] = build("extractor", parse(text))
                 problems += extractors[text].problems()
@@ -302,7 +303,7 @@ def _gives(view: View, extractor: Any, argument: str, asked: Asked) -> list[str]
 
 
 def _with_caveat(asked: Asked, extractors: Mapping[str, Any]) -> Asked:
-    used = [extractors[str(parse(v.extractor))] for v in asked.card.views.values() if v.extractor]
+    used = [extractors[plain("extractor", v.extractor)] for v in asked.card.views.values() if v.extractor]
     caveats = list(dict.fromkeys(e.caveat for e in used if e.caveat))
     if not caveats:
         return asked

@@ -14,7 +14,7 @@ from bench.engine import views
 from bench.engine.extract import outcomes_path, view_path
 from bench.engine.plan import Plan, Row
 from bench.errors import Incomplete
-from bench.spec import parse
+from bench.registry import plain
 from bench.types import PixelFacts, Sample, View
 
 
@@ -114,7 +114,7 @@ def _argument(
     other: Callable[[Sample], Sample],
     pixels: Callable[[str], Any],
 ) -> Any:
-    extractor = str(parse(view.extractor)) if view.extractor else ""
+    extractor = plain("extractor", view.extractor) if view.extractor else ""
     if view.subject == "generated":
         if view.output == "facts":
             return list(slab.facts)

@@ -23,6 +23,7 @@ from bench.engine.plan import BLOCKS, Plan, block_of, dataset_identity
 from bench.engine.resolve import Asked
 from bench.errors import Incomplete, TooFew
 from bench.formats.images import decode
+from bench.registry import plain
 from bench.spec import digest, parse
 from bench.stats.bootstrap import estimate, interval
 from bench.stats.jackknife import jackknife_interval
@@ -116,7 +117,7 @@ def _score(
 
 
 def _generated(card: MetricCard) -> set[str]:
-    return {str(parse(v.extractor)) for v in card.views.values() if v.subject == "generated" and v.extractor}
+    return {plain("extractor", v.extractor) for v in card.views.values() if v.subject == "generated" and v.extractor}
 
 
 def _work(asked: Asked, plan: Plan) -> _Work:
@@ -225,7 +226,7 @@ def feed_reference(
         for metric in metrics:
             metric.use_statistics(reference.statistics)
         return
-    for path in reference.files[eyes[str(parse(view.extractor or ""))].key]:
+    for path in reference.files[eyes[plain("extractor", view.extractor or "")].key]:
         rows = views.read(path).outputs[view.output]
         for metric in metrics:
             metric.update(**{argument: rows})
@@ -314,7 +315,7 @@ def _protocol(asked: Asked, plan: Plan, eyes: Mapping[str, Eye], reference: Refe
     resolved, card = plan.resolved, asked.card
     spec = parse(asked.text)
     subjects = {v.subject for v in card.views.values()}
-    used = sorted({str(parse(v.extractor)) for v in card.views.values() if v.extractor})
+    used = sorted({plain("extractor", v.extractor) for v in card.views.values() if v.extractor})
     params = registry.resolved("metric", spec.name, spec.params)
     return {
         "metric": spec.name,

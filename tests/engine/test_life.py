@@ -293,3 +293,10 @@ def test_others_as_reference(tmp_path):
     assert [s.value for r in again for s in r.scores if s.metric == "toy-distance"] == [
         s.value for r in runs for s in r.scores if s.metric == "toy-distance"
     ]
+
+
+def test_one_extractor_under_two_spellings_looks_once(tmp_path):
+    before = toys.ToyMean.forwards
+    metrics = ("toy-match", "toy-distance(extractor=toy-mean(scale=1.0,broken=false))")
+    api.run(study(metrics=metrics), options=Options(root=tmp_path))
+    assert toys.ToyMean.forwards - before <= 300 + 300 + 3 * 8
