@@ -25,6 +25,7 @@ def show(name: str, form: str | None, root: str, as_json: bool) -> None:
     online(False)
     if form is None and _known(name):
         _plugin(name, as_json)
+        _namesakes(name, root)
     else:
         _run(_folder(name, root), form, as_json)
 
@@ -55,6 +56,14 @@ def _run(folder: Path, form: str | None, as_json: bool) -> None:
         return
     forms = {"methods": papers.methods, "latex": papers.latex, "markdown": papers.markdown}
     click.echo(forms.get(form or "", run_text)(found))
+
+
+def _namesakes(name: str, root: str) -> None:
+    """Say on stderr that runs bear the name of the plug-in that was shown."""
+    from bench.cli.naming import labels
+
+    for folder in labels(root).get(name, ()):
+        click.echo(f"a run is called {name} too: bench show {folder}", err=True)
 
 
 # ---- plug-ins ------------------------------------------------------------------------------------------------------

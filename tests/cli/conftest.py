@@ -50,10 +50,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
 
 @pytest.fixture
 def child_environment() -> Callable[..., dict[str, str]]:
-    """The environment of a child process that imports this checkout."""
+    """The environment of a child process that imports this checkout, with buffered streams as users have them."""
 
     def made(**more: str) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **more}
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+        return {**kept, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **more}
 
     return made
 

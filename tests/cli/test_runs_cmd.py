@@ -101,6 +101,13 @@ def test_show_a_run_by_folder_and_by_label(finished, capsys) -> None:
     assert capsys.readouterr().out.startswith("| metric | score [95 %] | n |")
 
 
+def test_a_name_of_a_plugin_shows_the_plugin_and_points_at_the_run(finished, capsys) -> None:
+    assert main(["show", "oracle", "--root", str(finished.root)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("oracle (generator")
+    assert captured.err == f"a run is called oracle too: bench show {finished.run('oracle')}\n"
+
+
 def test_show_run_as_json_is_the_run(finished, capsys) -> None:
     assert main(["show", str(finished.run("noise")), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
