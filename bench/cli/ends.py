@@ -33,7 +33,7 @@ def end(error: BaseException, traced: bool = False) -> int:
     """Say what happened and give the exit code."""
     code, lines = _judged(error, traced)
     if isinstance(error, OSError):
-        pass
+        _let_go_of_stdout()
     with contextlib.suppress(OSError):
         for line in lines:
             click.echo(line, err=True)
