@@ -40,7 +40,7 @@ PAPERS: dict[str, tuple[str, str]] = {
         "Demystifying {MMD} {GANs}",
     ),
     "1904.06991": (
-        "Tuomas Kynk{\\\"a}{\\\"a}nniemi and Tero Karras and Samuli Laine and Jaakko Lehtinen and Timo Aila",
+        'Tuomas Kynk{\\"a}{\\"a}nniemi and Tero Karras and Samuli Laine and Jaakko Lehtinen and Timo Aila',
         "Improved Precision and Recall Metric for Assessing Generative Models",
     ),
     "1910.13321": (

@@ -19,13 +19,15 @@ _HOLES = ("missing", "failed", "unreadable")
 @click.command()
 @click.argument("systems", nargs=-1)
 @click.option("--dataset", help="Dataset, e.g. scenes or 'scenes(split=val)'.")
-@click.option("--prompts", help="File of prompts (csv, tsv, json, jsonl, txt), or a folder whose file names are the "
-              "captions.")
+@click.option(
+    "--prompts", help="File of prompts (csv, tsv, json, jsonl, txt), or a folder whose file names are the captions."
+)
 @click.option("--reference", help="Reference images: folder, .npz of statistics, a dataset, or 'others'.")
 @click.option("--metric", "-m", "metrics", multiple=True, help="Metric or alias; repeat for several.")
 @click.option("--panel", help="Named list of metrics (see `bench list panels`).")
-@click.option("--extractor", "extractors", multiple=True,
-              help="Replace an extractor by name, e.g. inception-v3:seed=0.")
+@click.option(
+    "--extractor", "extractors", multiple=True, help="Replace an extractor by name, e.g. inception-v3:seed=0."
+)
 @click.option("--only", help="first:N, present, or a file of sample ids.")
 @click.option("--match", help="How files meet prompts: index, stem, caption, manifest or auto.")
 @click.option("--seed", type=int, help="Run seed.")

@@ -81,10 +81,14 @@ def nuclear_norm(m: torch.Tensor) -> torch.Tensor:
     return torch.linalg.svdvals(m).sum()
 
 
+def _same_dimensions(generated: int, reference: int) -> None:
+    if generated != reference:
+        raise UsageError(f"Both sides must have equally many features; got {generated} and {reference}.")
+
+
 def frechet_distance_from_factors(a: Factor, b: Factor) -> torch.Tensor:
     """Scalar float64, never negative: rounding below zero is cut off."""
-    if len(a.mean) != len(b.mean):
-        raise UsageError(f"Both sides must have equally many features; got {len(a.mean)} and {len(b.mean)}.")
+    _same_dimensions(len(a.mean), len(b.mean))
     distance = (a.mean - b.mean).square().sum() + a.trace + b.trace - 2 * nuclear_norm(a.rows @ b.rows.T)
     return distance.clamp_min(0)
 
@@ -111,21 +115,22 @@ def frechet_distance_from_moments(
     return frechet_distance_from_factors(*sides)
 
 
-def frechet_block_replicates(generated: torch.Tensor, blocks: Sequence[int], reference: Factor) -> torch.Tensor:
-    """(B,) distances with the generated rows of each block 0..B-1 left out.
+def frechet_block_replicates(
+    generated: torch.Tensor, blocks: Sequence[int] | torch.Tensor, reference: Factor
+) -> torch.Tensor:
+    """(B,) distances with the generated rows (n, d) of each block 0..B-1 left out; TooFew when one keeps fewer than 2.
 
     With P = X A2', every replicate needs only the singular values of the centred rows of P that remain; they come from
     a Gram matrix of P less the block's part. The singular values near zero are good to 1e-8 of the largest, far below
     the spread that replicates are for.
     """
-    x = generated.double()
-    which = torch.as_tensor(list(blocks), device=x.device)
+    x = checks.features(generated, "generated", least=2).double()
+    which, count = checks.blocks(blocks, x, least=2)
+    _same_dimensions(x.shape[1], len(reference.mean))
     projected = x @ reference.rows.T
     squares = x.square().sum(1)
     whole = projected.T @ projected if len(x) > projected.shape[1] else None
-    return torch.stack(
-        [_without(x, projected, squares, whole, which == b, reference) for b in range(int(which.max()) + 1)]
-    )
+    return torch.stack([_without(x, projected, squares, whole, which == b, reference) for b in range(count)])
 
 
 def _without(
@@ -148,7 +153,8 @@ def _without(
         rows = projected[kept] - centre
         gram = rows @ rows.T
     roots = torch.linalg.eigvalsh(gram / (n - 1)).clamp_min(0).sqrt().sum()
-    return (mean - reference.mean).square().sum() + trace + reference.trace - 2 * roots
+    distance = (mean - reference.mean).square().sum() + trace + reference.trace - 2 * roots
+    return distance.clamp_min(0)
 
 
 def frechet_joint_distance(

@@ -1,10 +1,14 @@
 """Kernel distances: KID (Binkowski et al. 2018, arXiv 1801.01401, eq. 4: unbiased MMD^2 with (x.y/d + 1)^3) and CMMD
 (Jayasumana et al. 2024, arXiv 2401.09603: 1000 x the biased MMD^2 of unit vectors with a Gaussian kernel of sigma 10).
+
+Both are differences of large near-equal sums, so that products and sums are float64. Sums over many subsets of rows (or
+over all but one block) come from one pass over all pairs, kernel block by kernel block: a subset is a column of zeros
+and ones on each side, which costs little beside making the kernel. Only half of a symmetric kernel is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,124 +17,123 @@ from bench.errors import TooFew, UsageError
 from bench.functional import checks
 
 _BLOCK = 2048
+Kernel = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _kernel(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Cubic kernel (n, m): product in the features' own precision, cubed and summed in float64."""
-    return (x @ y.T).double().div_(x.shape[1]).add_(1).pow_(3)
+def _cubic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """(n, m) float64: (x.y/d + 1)^3."""
+    base = (x.double() @ y.double().T).div_(x.shape[1]).add_(1)
+    return base.square().mul_(base)
+
+
+def _gauss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """(n, m): exp(-|x - y|^2 / 200) of unit vectors."""
+    return (x @ y.T).sub_(1).div_(100).exp_()
+
+
+def _cross(kernel: Kernel, x: torch.Tensor, in_x: torch.Tensor, y: torch.Tensor, in_y: torch.Tensor) -> torch.Tensor:
+    """(S,) sums of the kernel over the rows of x in_x (n, S) and of y in_y (m, S), 0 or 1; one column serves all."""
+    total = x.new_zeros(max(in_x.shape[1], in_y.shape[1]), dtype=torch.float64)
+    for a in range(0, len(x), _BLOCK):
+        i = slice(a, a + _BLOCK)
+        for b in range(0, len(y), _BLOCK):
+            j = slice(b, b + _BLOCK)
+            total += ((kernel(x[i], y[j]) @ in_y[j]) * in_x[i]).sum(0)
+    return total
+
+
+def _within(kernel: Kernel, x: torch.Tensor, inside: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(S,), (S,): sums of the kernel over all ordered pairs of different rows of x inside (n, S), and over rows with
+    themselves."""
+    apart, itself = (x.new_zeros(inside.shape[1], dtype=torch.float64) for _ in range(2))
+    for a in range(0, len(x), _BLOCK):
+        i = slice(a, a + _BLOCK)
+        k = kernel(x[i], x[i])
+        itself += (k.diagonal()[:, None] * inside[i]).sum(0)
+        apart += ((k.fill_diagonal_(0) @ inside[i]) * inside[i]).sum(0)
+        for b in range(a + _BLOCK, len(x), _BLOCK):
+            j = slice(b, b + _BLOCK)
+            apart += 2 * ((kernel(x[i], x[j]) @ inside[j]) * inside[i]).sum(0)
+    return apart, itself
+
+
+def _mmd2(x: torch.Tensor, in_x: torch.Tensor, y: torch.Tensor, in_y: torch.Tensor) -> torch.Tensor:
+    """(S,) unbiased MMD^2 with the cubic kernel between the rows in_x and in_y."""
+    n, m = in_x.sum(0), in_y.sum(0)
+    own, other = _within(_cubic, x, in_x)[0] / (n * (n - 1)), _within(_cubic, y, in_y)[0] / (m * (m - 1))
+    return own + other - 2 * _cross(_cubic, x, in_x, y, in_y) / (n * m)
+
+
+def _all(x: torch.Tensor) -> torch.Tensor:
+    return x.new_ones((len(x), 1), dtype=torch.float64)
 
 
 def kernel_distance(
-    generated: torch.Tensor, reference: torch.Tensor, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
+    generated: torch.Tensor,
+    reference: torch.Tensor,
+    *,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    seed: int = 2020,
+    ids: Sequence[str] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Features (n, d), (m, d) -> (mean, std with ddof 0) of the unbiased MMD^2 over random subsets of both sides.
 
     The subsets are those of `numpy.random.RandomState(seed)`, generated side first, as in torch-fidelity, so that equal
     features give equal numbers. TooFew when a side has fewer than `subset_size` rows. May be slightly negative.
     """
-    _check(generated, reference)
-    least = min(len(generated), len(reference))
-    if subset_size > least:
-        raise TooFew(f"Subsets of {subset_size} need that many rows a side and there are {least}; lower subset_size.")
     if subset_size < 2 or subsets < 1:
         raise UsageError(f"subset_size must be at least 2 and subsets at least 1; got {subset_size} and {subsets}.")
-    rng = np.random.RandomState(seed)
-    whole = (
-        _grams(generated, reference) if _cheaper_whole(len(generated), len(reference), subsets, subset_size) else None
-    )
-    values = []
-    for _ in range(subsets):
-        i = torch.from_numpy(rng.choice(len(generated), subset_size, replace=False))
-        j = torch.from_numpy(rng.choice(len(reference), subset_size, replace=False))
-        values.append(_subset(generated, reference, whole, i, j))
-    found = torch.stack(values)
+    x, y = checks.sides(generated, reference, least=2, ids=ids)
+    if subset_size > (least := min(len(x), len(y))):
+        raise TooFew(f"Subsets of {subset_size} need that many rows a side and there are {least}; lower subset_size.")
+    drawn = _draw(len(x), len(y), subsets, subset_size, seed)
+    if _one_pass_is_cheaper(len(x), len(y), x.shape[1], subsets, subset_size):
+        found = _mmd2(x, _marks(drawn[0], x), y, _marks(drawn[1], y))
+    else:
+        parts = [(x[i], y[j]) for i, j in zip(*drawn, strict=True)]
+        found = torch.cat([_mmd2(a, _all(a), b, _all(b)) for a, b in parts])
     return found.mean(), found.std(correction=0)
 
 
-def _cheaper_whole(n: int, m: int, subsets: int, size: int) -> bool:
-    """Whether all pairs cost less than the subsets' pairs (and fit in 2 GB)."""
-    pairs = n * n + m * m + n * m
-    return pairs <= 3 * subsets * size * size and pairs <= 250_000_000
+def _draw(n: int, m: int, subsets: int, size: int, seed: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    rng = np.random.RandomState(seed)
+    pairs = [[torch.from_numpy(rng.choice(count, size, replace=False)) for count in (n, m)] for _ in range(subsets)]
+    return [i for i, _ in pairs], [j for _, j in pairs]
 
 
-def _grams(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return _kernel(x, x), _kernel(y, y), _kernel(x, y)
+def _marks(subsets: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """(n, S) float64 with 1 where a row is in a subset."""
+    found = x.new_zeros((len(x), len(subsets)), dtype=torch.float64)
+    for column, rows in enumerate(subsets):
+        found[rows, column] = 1
+    return found
 
 
-def _subset(
-    x: torch.Tensor, y: torch.Tensor, whole: tuple[torch.Tensor, ...] | None, i: torch.Tensor, j: torch.Tensor
-) -> torch.Tensor:
-    if whole is None:
-        return _mmd2(*_grams(x[i], y[j]))
-    kxx, kyy, kxy = whole
-    return _mmd2(kxx[i][:, i], kyy[j][:, j], kxy[i][:, j])
-
-
-def _mmd2(kxx: torch.Tensor, kyy: torch.Tensor, kxy: torch.Tensor) -> torch.Tensor:
-    n, m = kxy.shape
-    within_x = (kxx.sum() - kxx.trace()) / (n * (n - 1))
-    within_y = (kyy.sum() - kyy.trace()) / (m * (m - 1))
-    return within_x + within_y - 2 * kxy.mean()
-
-
-def _check(generated: torch.Tensor, reference: torch.Tensor) -> None:
-    checks.features(generated, "generated", least=2)
-    checks.features(reference, "reference", least=2)
-    checks.same_width(generated, reference)
-
-
-def _block_sums(
-    x: torch.Tensor, y: torch.Tensor, row_block: torch.Tensor, blocks: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sums of the kernel: within x by block pair (B, B) and on its diagonal (B,), x against y by block (B,), within
-    y."""
-    pairs = x.new_zeros((blocks, blocks), dtype=torch.float64)
-    diagonal, cross = (x.new_zeros(blocks, dtype=torch.float64) for _ in range(2))
-    mark = torch.nn.functional.one_hot(row_block, blocks).double()
-    for start in range(0, len(x), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        pairs += mark[rows].T @ (_kernel(x[rows], x) @ mark)
-        cross += mark[rows].T @ _kernel(x[rows], y).sum(1)
-        own = (x[rows] * x[rows]).sum(1).double().div(x.shape[1]).add(1).pow(3)
-        diagonal += mark[rows].T @ own
-    within_y = x.new_zeros((), dtype=torch.float64)
-    for start in range(0, len(y), _BLOCK):
-        k = _kernel(y[start : start + _BLOCK], y)
-        within_y += k.sum() - k.diagonal(start).sum()
-    return pairs, diagonal, cross, within_y
+def _one_pass_is_cheaper(n: int, m: int, d: int, subsets: int, size: int) -> bool:
+    """Whether all pairs, marked by subset, take fewer products than the subsets' own pairs."""
+    return (n * n / 2 + m * m / 2 + n * m) * (d + subsets) <= 3 * subsets * size * size * d
 
 
 def kernel_distance_full(generated: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Unbiased MMD^2 over all pairs: the value that subsets estimate, without their noise. Never the full matrix."""
-    _check(generated, reference)
-    one = torch.zeros(len(generated), dtype=torch.long, device=generated.device)
-    pairs, diagonal, cross, within_y = _block_sums(generated, reference, one, 1)
-    n, m = len(generated), len(reference)
-    return (pairs.sum() - diagonal.sum()) / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * cross.sum() / (n * m)
+    x, y = checks.sides(generated, reference, least=2)
+    return _mmd2(x, _all(x), y, _all(y))[0]
 
 
-def kernel_block_replicates(generated: torch.Tensor, blocks: Sequence[int], reference: torch.Tensor) -> torch.Tensor:
+def kernel_block_replicates(
+    generated: torch.Tensor, blocks: Sequence[int] | torch.Tensor, reference: torch.Tensor
+) -> torch.Tensor:
     """(B,) all-pairs unbiased MMD^2 with the generated rows of each block 0..B-1 left out, from one pass."""
-    _check(generated, reference)
-    which = torch.as_tensor(list(blocks), device=generated.device)
-    count = int(which.max()) + 1
-    pairs, diagonal, cross, within_y = _block_sums(generated, reference, which, count)
-    m, sizes = len(reference), torch.bincount(which, minlength=count).double()
-    left = len(generated) - sizes
-    inside = pairs.sum() - pairs.sum(0) - pairs.sum(1) + pairs.diagonal() - (diagonal.sum() - diagonal)
-    return inside / (left * (left - 1)) + within_y / (m * (m - 1)) - 2 * (cross.sum() - cross) / (left * m)
+    x, y = checks.sides(generated, reference, least=2)
+    which, count = checks.blocks(blocks, x, least=2)
+    kept = (which[:, None] != torch.arange(count, device=x.device)).double()
+    return _mmd2(x, kept, y, _all(y))
 
 
-def cmmd(generated: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+def cmmd(generated: torch.Tensor, reference: torch.Tensor, *, ids: Sequence[str] | None = None) -> torch.Tensor:
     """Embeddings (n, d), (m, d), normalised here -> scalar float64, >= 0: the V-statistic, diagonal included."""
-    _check(generated, reference)
-    x, y = checks.unit(generated, "generated"), checks.unit(reference, "reference")
-    return 1000 * (_gauss_mean(x, x) + _gauss_mean(y, y) - 2 * _gauss_mean(x, y)).clamp_min(0)
-
-
-def _gauss_mean(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Mean of exp(-|x - y|^2 / 200) over all pairs of unit vectors."""
-    total = x.new_zeros(())
-    for start in range(0, len(x), _BLOCK):
-        total += ((x[start : start + _BLOCK] @ y.T - 1) / 100).exp().sum()
-    return total / (len(x) * len(y))
+    x, y = checks.sides(generated, reference, least=2, ids=ids)
+    x, y = checks.unit(x, "generated", ids), checks.unit(y, "reference")
+    own, other = (sum(_within(_gauss, z, _all(z))) / len(z) ** 2 for z in (x, y))
+    return 1000 * (own + other - 2 * _cross(_gauss, x, _all(x), y, _all(y)) / (len(x) * len(y)))[0].clamp_min(0)

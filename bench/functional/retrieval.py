@@ -27,6 +27,7 @@ class Ranks(NamedTuple):
     level: torch.Tensor
     """Right items at that level (1 or more)."""
     average_precision: torch.Tensor
+    """Expected over all orders of tied items."""
 
     def recall(self, k: int, ties: Ties = "expected") -> torch.Tensor:
         """(q,) probability that a right item is among the first k."""
@@ -69,22 +70,37 @@ def retrieval_ranks(similarity: torch.Tensor, positives: torch.Tensor) -> Ranks:
     if (counts == 0).any():
         raise UsageError(f"Query {int((counts == 0).nonzero()[0])} has no right item in the gallery; leave it out.")
     wrong = similarity.masked_fill(positives, -torch.inf).sort(1).values.contiguous()
-    right = similarity.masked_fill(~positives, -torch.inf).topk(int(counts.max()), dim=1).values
-    upto = torch.searchsorted(wrong, right.contiguous(), right=True)
-    below = torch.searchsorted(wrong, right.contiguous(), right=False)
-    above, tied = (wrong.shape[1] - upto).double(), (upto - below).double()
-    level = (right == right[:, :1]).sum(1).double()
-    return Ranks(above[:, 0], tied[:, 0], level, _average_precision(above, tied, right, counts))
+    right = similarity.masked_fill(~positives, -torch.inf).topk(int(counts.max()), dim=1).values.contiguous()
+    (above, tied), (earlier, level) = _place(wrong, right), _place(right.flip(1), right)
+    average = _average_precision(above + earlier, tied + level, earlier, level)
+    real = torch.arange(right.shape[1], device=right.device) < counts[:, None]
+    return Ranks(above[:, 0], tied[:, 0], level[:, 0], (average * real).sum(1) / counts)
+
+
+def _place(rising: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(q, r), (q, r): how many of rising (q, g), in ascending order, lie above each of right (q, r), and level with
+    it."""
+    upto = torch.searchsorted(rising, right, right=True)
+    below = torch.searchsorted(rising, right, right=False)
+    return (rising.shape[1] - upto).double(), (upto - below).double()
 
 
 def _average_precision(
-    above: torch.Tensor, tied: torch.Tensor, right: torch.Tensor, counts: torch.Tensor
+    above: torch.Tensor, tied: torch.Tensor, earlier: torch.Tensor, level: torch.Tensor
 ) -> torch.Tensor:
-    """Mean over right items of (right items so far) / (expected rank); a tie puts half of the wrong ones before it."""
-    so_far = torch.arange(1, right.shape[1] + 1, device=right.device, dtype=torch.float64)[None, :]
-    precision = so_far / (so_far + above + tied / 2)
-    real = so_far <= counts[:, None]
-    return (precision * real).sum(1) / counts
+    """Expected precision at a right item over all orders of its ties (McSherry & Najork 2008, ECIR).
+
+    Of its `tied` items, `level` of them right, each is at place p with equal chance, behind `above` items, `earlier` of
+    them right, and behind (p - 1) c more right ones, where c = (level - 1) / (tied - 1):
+    mean over p of (earlier + 1 + (p - 1) c) / (above + p), which harmonic numbers sum.
+    """
+    share = (level - 1) / (tied - 1).clamp_min(1)
+    most = int((above + tied).max())
+    harmonic = torch.arange(most + 1, dtype=torch.float64, device=above.device).clamp_min(1).reciprocal()
+    harmonic[0] = 0
+    harmonic = harmonic.cumsum(0)
+    reach = harmonic[(above + tied).long()] - harmonic[above.long()]
+    return share + (earlier + 1 - share * (above + 1)) * reach / tied
 
 
 def _summary(ranks: Ranks, ties: Ties) -> dict[str, torch.Tensor]:
@@ -97,7 +113,8 @@ def retrieval(
 ) -> Mapping[str, torch.Tensor]:
     """Similarity (q, g), positives (q, g) bool -> {"R@1", "R@5", "R@10", "median_rank", "mAP"}, scalars.
 
-    median_rank is the lower median, as torch's. Chance of R@K with one right item in g is K / g.
+    median_rank is the lower median, as torch's. mAP is the expectation over tied orders under every rule. Chance of R@K
+    with one right item in g is K / g.
     """
     return _summary(retrieval_ranks(similarity, positives), ties)
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from bench.functional import checks, inception_score
+from bench.functional import checks, inception_score, inception_score_block_replicates
 from bench.metrics.base import Metric
-from bench.metrics.left_out import inception_score_left_out
 from bench.metrics.sets import as_replicates
 from bench.registry import register
 from bench.types import OutputCard, View
@@ -52,4 +51,5 @@ class InceptionScore(Metric):
         return inception_score(self._logits(), splits=self.splits, seed=self.seed)[0]
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        return as_replicates(value=inception_score_left_out(self._logits(), blocks, splits=self.splits, seed=self.seed))
+        logits = self._logits()
+        return as_replicates(value=inception_score_block_replicates(logits, blocks, splits=self.splits, seed=self.seed))

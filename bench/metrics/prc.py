@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bench.functional import precision_recall
-from bench.metrics.left_out import precision_recall_left_out
+from bench.functional import precision_recall, precision_recall_block_replicates
 from bench.metrics.sets import TwoSided, as_replicates
 from bench.registry import register
 from bench.types import OutputCard
@@ -43,5 +42,6 @@ class PrecisionRecall(TwoSided):
         return {"precision": precision, "recall": recall}
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        precision, recall = precision_recall_left_out(*self.both(), blocks, k=self.k)
+        generated, reference = self.both()
+        precision, recall = precision_recall_block_replicates(generated, blocks, reference, k=self.k)
         return as_replicates(precision=precision, recall=recall)

@@ -94,8 +94,14 @@ def _kinds(systems: Sequence[System]) -> list[tuple[str, MetricCard, OutputCard,
 
 
 def _row(
-    tables: Tables, contestants: Sequence[int], base: int | None, metric: str, card: MetricCard, output: OutputCard,
-    protocol: str, refused: list[str],
+    tables: Tables,
+    contestants: Sequence[int],
+    base: int | None,
+    metric: str,
+    card: MetricCard,
+    output: OutputCard,
+    protocol: str,
+    refused: list[str],
 ) -> Row:
     scores = [_score(s.run, metric, output.name, protocol) for s in tables.systems]
     cells = [None if s is None else cell(s) for s in scores]

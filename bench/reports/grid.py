@@ -190,7 +190,13 @@ def _extremes(
 
 
 def _extreme(
-    comparison: Comparison, tables: Tables, album: Album, system: int, images: pd.DataFrame, column: str, sign: int,
+    comparison: Comparison,
+    tables: Tables,
+    album: Album,
+    system: int,
+    images: pd.DataFrame,
+    column: str,
+    sign: int,
     best: bool,
 ) -> PromptRow:
     """One prompt: its best image among the best, its worst among the worst, with the prompt's mean."""

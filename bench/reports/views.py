@@ -45,7 +45,10 @@ def axis(row: Row, systems: Sequence[int]) -> tuple[float, float] | None:
 
 
 def strip(
-    value: float | None, low: float | None, high: float | None, ends: tuple[float, float] | None,
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    ends: tuple[float, float] | None,
     zero: float | None = None,
 ) -> Strip | None:
     """Places of bar and dot in per cent; what lies outside the axis becomes an arrow at its end."""
@@ -110,7 +113,10 @@ def _head(row: Row) -> dict[str, str]:
 
 
 def _line(
-    comparison: Comparison, system: int, rows: Sequence[Row], digits: Sequence[int],
+    comparison: Comparison,
+    system: int,
+    rows: Sequence[Row],
+    digits: Sequence[int],
     ends: Sequence[tuple[float, float] | None],
 ) -> dict[str, Any]:
     marks = ["control"] * (system in comparison.controls) + ["baseline"] * (system == comparison.baseline)

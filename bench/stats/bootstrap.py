@@ -38,7 +38,11 @@ def estimate(estimator: Estimator, table: Mapping[str, Any]) -> float:
 
 
 def bootstrap(
-    estimator: Estimator, columns: Mapping[str, Any], groups: Sequence[Any] | np.ndarray, *, resamples: int = RESAMPLES,
+    estimator: Estimator,
+    columns: Mapping[str, Any],
+    groups: Sequence[Any] | np.ndarray,
+    *,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> np.ndarray:
     """Replicate values: (resamples,) for columns (n,); (resamples, S), drawn jointly, for columns (n, S)."""
@@ -48,8 +52,13 @@ def bootstrap(
 
 
 def interval(
-    estimator: Estimator, columns: Mapping[str, Any], groups: Sequence[Any] | np.ndarray, *, resamples: int = RESAMPLES,
-    seed: int = 0, level: float = LEVEL,
+    estimator: Estimator,
+    columns: Mapping[str, Any],
+    groups: Sequence[Any] | np.ndarray,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
 ) -> Interval:
     """Interval of one system's score: (low, high, method).
 

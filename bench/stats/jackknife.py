@@ -51,7 +51,10 @@ def jackknife_interval(value: float, replicates: Sequence[float] | np.ndarray, l
 
 
 def jackknife_difference(
-    a: float, replicates_a: Sequence[float] | np.ndarray, b: float, replicates_b: Sequence[float] | np.ndarray,
+    a: float,
+    replicates_a: Sequence[float] | np.ndarray,
+    b: float,
+    replicates_b: Sequence[float] | np.ndarray,
     level: float = LEVEL,
 ) -> BlockDifference:
     """Difference of a set metric in two runs of one dataset, block by block. UsageError if blocks do not pair."""

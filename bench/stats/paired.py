@@ -48,8 +48,15 @@ class Paired:
 
 
 def paired(
-    estimator: Estimator, a: Mapping[str, Any], b: Mapping[str, Any], groups: Sequence[Any] | np.ndarray, *,
-    direction: Direction = "higher", resamples: int = RESAMPLES, permutations: int = PERMUTATIONS, seed: int = 0,
+    estimator: Estimator,
+    a: Mapping[str, Any],
+    b: Mapping[str, Any],
+    groups: Sequence[Any] | np.ndarray,
+    *,
+    direction: Direction = "higher",
+    resamples: int = RESAMPLES,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
     level: float = LEVEL,
 ) -> Paired:
     """Compare two aligned tables: a[column][i] and b[column][i] are the same (sample, k); groups (n,) labels.

@@ -42,9 +42,7 @@ def test_random_weights_are_called_random() -> None:
 
 
 def test_latex_escapes_what_would_not_compile() -> None:
-    assert papers.escaped("a_b & 50% {x} ~ \\") == (
-        r"a\_b \& 50\% \{x\} \textasciitilde{} \textbackslash{}"
-    )
+    assert papers.escaped("a_b & 50% {x} ~ \\") == (r"a\_b \& 50\% \{x\} \textasciitilde{} \textbackslash{}")
 
 
 def test_latex_has_a_row_for_each_primary_score(run) -> None:

@@ -57,9 +57,7 @@ def test_time_left_falls_as_work_is_done() -> None:
     assert rate(0, 100, 0) == "0/100  0.0/s"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(0.44, "0.4 s"), (75, "75 s"), (720, "12 min"), (12_600, "3.5 h")]
-)
+@pytest.mark.parametrize(("seconds", "told"), [(0.44, "0.4 s"), (75, "75 s"), (720, "12 min"), (12_600, "3.5 h")])
 def test_durations_read_as_people_say_them(seconds, told) -> None:
     assert progress.duration(seconds) == told
 

@@ -49,9 +49,7 @@ def test_a_metric_tells_direction_bounds_views_and_paper(capsys) -> None:
 
 def test_a_required_parameter_says_so(capsys) -> None:
     required = {
-        name
-        for name, p in registry.parameters(registry.load("generator", "callable")).items()
-        if p.default is p.empty
+        name for name, p in registry.parameters(registry.load("generator", "callable")).items() if p.default is p.empty
     }
     (one,) = shown(capsys, "callable")
     assert {k for k, v in one["parameters"].items() if v == "required"} == required

@@ -112,9 +112,10 @@ def test_problems_are_gathered(tmp_path):
     (tmp_path / "empty").mkdir()
     made = captions(tmp_path / "absent.txt", reference=str(tmp_path / "empty"))
     assert len(made.problems()) == 2
-    assert "neither a folder, nor an .npz file, nor a dataset" in captions(
-        tmp_path / "absent.txt", reference="scnees"
-    ).problems()[1]
+    assert (
+        "neither a folder, nor an .npz file, nor a dataset"
+        in captions(tmp_path / "absent.txt", reference="scnees").problems()[1]
+    )
 
 
 def test_identity_follows_contents_and_no_paths(prompts, tmp_path):

@@ -36,9 +36,7 @@ def test_golden_stream():
     """Origin: NumPy's Philox 4x64-10, 24 high bits of each 32, little-endian; exact on every machine."""
     values = seeded.uniform(0, "conv.weight", 5)
     assert values.dtype == np.float32
-    again = np.random.Philox(
-        key=int.from_bytes(hashlib.sha256(b"0:conv.weight").digest()[:16], "little")
-    ).random_raw(3)
+    again = np.random.Philox(key=int.from_bytes(hashlib.sha256(b"0:conv.weight").digest()[:16], "little")).random_raw(3)
     halves = [half for word in again.tolist() for half in (word & 0xFFFFFFFF, word >> 32)][:5]
     assert values.tolist() == [(half >> 8) * 2.0**-23 - 1 for half in halves]
 

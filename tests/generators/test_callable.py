@@ -11,7 +11,7 @@ from bench.generators.callable import FromCallable
 from bench.registry import create
 from bench.types import Request
 
-SOURCE = '''
+SOURCE = """
 import numpy as np
 CALLS = []
 def batch(prompts, seeds, level=7):
@@ -34,7 +34,7 @@ class Model:
         self.level = level
     def __call__(self, prompts, seeds):
         return [np.full((2, 2, 3), self.level, np.uint8) for _ in prompts]
-'''
+"""
 
 
 @pytest.fixture

@@ -7,13 +7,7 @@ import pytest
 import torch
 
 from bench.errors import TooFew
-from bench.functional import (
-    inception_score_block_replicates,
-    kernel_distance_full,
-    precision_recall,
-    precision_recall_block_replicates,
-)
-from bench.metrics.left_out import inception_score_left_out, precision_recall_left_out
+from bench.functional import kernel_distance_full
 
 
 def _fed(kit, name, generated, reference=None, **params):
@@ -70,25 +64,6 @@ def test_inception_score_is_one_for_sameness_and_the_number_of_classes_for_sure_
     assert float(_fed(kit, "is", varied, splits=1).compute()) == pytest.approx(6)
 
 
-@pytest.mark.parametrize("splits", [1, 4, 10])
-def test_inception_replicates_by_sums_equal_those_by_rows(splits, kit):
-    logits = 3 * kit.rows(60, 7, 0)
-    blocks = np.random.default_rng(0).integers(0, 10, 60).tolist()
-    found = inception_score_left_out(logits, blocks, splits=splits, seed=4)
-    rows = inception_score_block_replicates(logits, blocks, splits=splits, seed=4)
-    np.testing.assert_allclose(found, rows, rtol=1e-12)
-
-
-def test_a_split_that_a_block_empties_is_not_counted(kit):
-    logits = 3 * kit.rows(20, 5, 0)
-    order = np.random.RandomState(2020).permutation(20)
-    blocks = np.zeros(20, dtype=int)
-    blocks[order[:10]] = 1  # block 1 is the first of two splits
-    found = inception_score_left_out(logits, blocks.tolist(), splits=2)
-    rest = [float(_fed(kit, "is", logits[order[half]], splits=1).compute()) for half in (slice(0, 10), slice(10, 20))]
-    np.testing.assert_allclose(found, rest, rtol=1e-9)
-
-
 # ---- prc -----------------------------------------------------------------------------------------------------------
 
 
@@ -101,32 +76,3 @@ def test_precision_is_quality_and_recall_is_variety(kit):
     found = kit.values(collapsed)
     assert found["precision"] == 1 and found["recall"] < 0.05
     assert kit.values(scattered)["precision"] < 0.1
-
-
-def _crowded(kit):
-    """Rows with copies within one block, copies of the reference, a far point whose copies alone reach their like (at
-    radius 0), and a block of nearly all neighbours."""
-    generated, reference = kit.rows(120, 6, 0), kit.rows(80, 6, 1)
-    generated[10:60] = generated[10] + 1e-3 * kit.rows(50, 6, 2)
-    generated[70:80] = reference[7] = 50 + generated[70]
-    reference[:5] = generated[:5]
-    blocks = np.random.default_rng(0).integers(0, 10, 120)
-    blocks[11:59] = 3
-    return generated, reference, blocks.tolist()
-
-
-@pytest.mark.parametrize("k", [1, 3, 5])
-def test_precision_recall_replicates_are_those_of_the_rows_that_remain(k, kit):
-    generated, reference, blocks = _crowded(kit)
-    precision, recall = precision_recall_left_out(generated, reference, blocks, k=k)
-    assert 0 < float(recall.min()) < 1
-    for b in range(10):
-        rest = precision_recall(_without(generated, blocks, b), reference, k=k)
-        assert (float(precision[b]), float(recall[b])) == tuple(map(float, rest)), b
-
-
-def test_precision_recall_replicates_agree_with_one_computation_a_block(kit):
-    generated, reference, blocks = kit.rows(700, 6, 3), kit.rows(600, 6, 4), [i * 7 % 10 for i in range(700)]
-    quick = precision_recall_left_out(generated, reference, blocks)
-    slow = precision_recall_block_replicates(generated, blocks, reference)
-    assert all(torch.equal(a, b) for a, b in zip(quick, slow, strict=True))
