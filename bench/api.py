@@ -57,13 +57,16 @@ def score(
     metrics: Sequence[str] = (),
     panel: str = "",
     extractors: Sequence[str] = (),
+    common: bool = False,
     options: Options | None = None,
 ) -> list[Run]:
     """Add metrics to runs from their stored views: nothing is generated, and only new extractors look at images again.
 
     Without metrics and panel, each run's own metrics are scored again (which joins runs made in `--shard` parts).
+    common: score set metrics on the images that all these runs have, so that they may be compared where some lack
+    images; the other metrics keep their scores.
     """
-    from bench.engine import life
+    from bench.engine.rescore import rescore
 
     changes: dict[str, Any] = {}
     if metrics:
@@ -72,7 +75,7 @@ def score(
         changes = {"metrics": (), "panel": panel}
     if extractors:
         changes["extractors"] = tuple(extractors)
-    return life.rescore([Path(p) for p in paths], changes, options or Options())
+    return rescore([Path(p) for p in paths], changes, options or Options(), common=common)
 
 
 def load_run(path: str | Path) -> Run:

@@ -34,7 +34,7 @@ class Thing:
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Attribute name -> value, e.g. {'colour': 'red', 'size': 'small'}; only what the prompt states is tested."""
     box: Box | None = None
-    """xyxy in pixels of the reference image, where known."""
+    """xyxy in pixels of a picture of the sample's `size`, where known."""
     mask: str | None = None
     """Locator of a mask image, where known."""
 
@@ -82,6 +82,8 @@ class Sample:
     """Locator of the reference image; the dataset's `load_image` turns it into pixels."""
     input_image: str | None = None
     frames: int = 1
+    size: tuple[int, int] = (0, 0)
+    """(width, height) of the picture in whose pixels the boxes of `objects` are; (0, 0): those of the image at hand."""
     objects: tuple[Thing, ...] = ()
     relations: tuple[Relation, ...] = ()
     events: tuple[Event, ...] = ()

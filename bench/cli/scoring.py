@@ -23,6 +23,7 @@ from bench.cli.options import (
 @click.option("--metric", "-m", "metrics", multiple=True, help="Metric or alias; repeat for several.")
 @click.option("--panel", default="", help="Named list of metrics.")
 @click.option("--extractor", "extractors", multiple=True, help="Replace an extractor by name.")
+@click.option("--common", is_flag=True, help="Set metrics alone, on the images that all RUNS have.")
 @execution
 @json_option
 def score(
@@ -30,13 +31,15 @@ def score(
     metrics: tuple[str, ...],
     panel: str,
     extractors: tuple[str, ...],
+    common: bool,
     as_json: bool,
     **values: Any,
 ) -> None:
     """Add metrics to runs (or join runs made in --shard parts) from their stored views.
 
     RUN is a run's folder, a folder of runs, or a label. Without --metric and --panel each run's own metrics are
-    scored again.
+    scored again. Fréchet distance and its like depend on the number of images: where runs lack different ones,
+    --common makes them comparable.
     """
     options = options_of(values)
     from bench import api
@@ -44,7 +47,7 @@ def score(
     from bench.cli.texts import run_text
 
     folders = run_folders(runs, options.root)
-    found = api.score(folders, metrics=metrics, panel=panel, extractors=extractors, options=options)
+    found = api.score(folders, metrics=metrics, panel=panel, extractors=extractors, common=common, options=options)
     if as_json:
         print_json(found)
         return

@@ -20,6 +20,7 @@ from bench.spec import seed_for
 from bench.types import Event, Relation, Sample, Thing
 from bench.world.description import meaning
 from bench.world.grammar import captions
+from bench.world.palette import CANVAS
 from bench.world.render import render, render_frames
 from bench.world.sampling import tags
 from bench.world.scene import Scene
@@ -91,6 +92,7 @@ def _sample(entry: Entry, split: str) -> Sample:
         captions=(prompt, *(t for t in texts if t != prompt)),
         reference=f"scene/{split}/{entry.id[-6:]}" if scene.frames == 1 else None,
         frames=scene.frames,
+        size=(CANVAS, CANVAS),
         objects=tuple(_thing(scene, i) for i in range(len(scene.objects))),
         relations=tuple(Relation(i, word, j) for i, word, j in scene.relations),
         events=_events(scene),

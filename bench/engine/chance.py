@@ -8,9 +8,12 @@ extracted again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
+from bench.engine import rows as rows_of
+from bench.engine.plan import Plan
 from bench.spec import text_digest
 from bench.types import Sample, View
 
@@ -36,6 +39,34 @@ def permutation(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
     grouped = [s for group in sorted(by_meaning.values(), key=len, reverse=True) for s in group]
     step = max(max(len(g) for g in by_meaning.values()), 1 + len(grouped) // 3)
     return {s.id: grouped[(i + step) % len(grouped)] for i, s in enumerate(grouped)}
+
+
+class Matcher:
+    """Collects image and prompt features of every text-image extractor that ran, for the own-prompts check."""
+
+    def __init__(self, plan: Plan, keys: Mapping[str, str], texts: rows_of.Texts) -> None:
+        self.plan, self.texts = plan, texts
+        self.extractors = {
+            text: keys[text]
+            for text in texts.table
+            if text in keys and "features" in plan.resolved.extractors[text].image_outputs
+        }
+        self.keys = set(self.extractors.values())
+        self.images: dict[str, list[Any]] = {text: [] for text in self.extractors}
+        self.samples: list[Sample] = []
+
+    def see(self, slab: rows_of.Slab) -> None:
+        self.samples += slab.samples
+        for text, key in self.extractors.items():
+            self.images[text].append(slab.views[key]["features"])
+
+    def notes(self) -> list[str]:
+        found = []
+        for text, parts in self.images.items():
+            if parts and self.samples[0].prompt in self.texts.table[text]:
+                prompts = torch.stack([self.texts.prompt(text, "features", s) for s in self.samples])
+                found.append(mismatch_note(torch.cat(parts), prompts, self.samples, self.plan.resolved.every, text))
+        return [note for note in found if note]
 
 
 def mismatch_note(

@@ -113,7 +113,7 @@ def _of_study(study: Study) -> Iterator[Check]:
         yield Check(
             spec.label, "present", f"{len(resolved.samples)} samples of {spec.dataset}, {len(resolved.metrics)} metrics"
         )
-        yield from (Check(spec.label, "missing", "", note) for note in resolved.notes)
+        yield from (Check(f"{spec.label}, note", "present", note) for note in resolved.notes)
 
 
 def _of_aliases() -> Iterator[Check]:

@@ -11,10 +11,10 @@ import numpy as np
 
 from bench.engine.cache import Cache
 from bench.engine.extract import outstanding
-from bench.engine.life import Session
 from bench.engine.looks import Eye, forward
 from bench.engine.options import Options
 from bench.engine.plan import Plan
+from bench.engine.session import Session
 from bench.types import Outcome
 
 PROBE = 16

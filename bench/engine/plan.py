@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import registry
 from bench.engine.resolve import Resolved
-from bench.spec import digest, safe_id, seed_for
+from bench.spec import digest, order_key, safe_id, seed_for
 from bench.types import Request, Sample
 
 SHARD_ROWS = 128
@@ -141,11 +141,15 @@ def dataset_folder(resolved: Resolved) -> str:
     return f"{safe_id(label)[:-11] or 'dataset'}-{digest(identity)[:8]}"
 
 
-def block_of(sample_id: str) -> int:
-    """Jackknife block of a sample, equal in every run of a dataset."""
-    from bench.spec import order_key
+def blocks(samples: Sequence[Sample]) -> dict[str, int]:
+    """Sample id -> jackknife block, the same in every run of these samples.
 
-    return int(order_key(sample_id)[-8:], 16) % BLOCKS
+    Groups in digest order are dealt out in turn: equal blocks, because distances depend on the number of images, and
+    unequal ones would count that as spread.
+    """
+    groups = sorted({s.group for s in samples}, key=order_key)
+    block = {group: i % BLOCKS for i, group in enumerate(groups)}
+    return {s.id: block[s.group] for s in samples}
 
 
 def with_spec(plan: Plan, resolved: Resolved) -> Plan:

@@ -181,7 +181,7 @@ def with_metrics(resolved: Resolved, spec: RunSpec) -> Resolved:
     asked: list[Asked] = []
     extractors: dict[str, Any] = dict(resolved.extractors)
     notes: list[str] = list(resolved.notes)
-    problems: list[str] = []
+    problems = _unknown_extractors(spec)
     for text, by_name in wanted:
         try:
             one = _ask(text, spec, by_name)
@@ -202,7 +202,28 @@ def with_metrics(resolved: Resolved, spec: RunSpec) -> Resolved:
         raise UsageError("No metric of the panel can be computed here:", *notes[len(resolved.notes) :])
     full = dataclasses.replace(spec, metrics=tuple(a.text for a in asked))
     asked = [_with_caveat(a, extractors) for a in asked]
+    notes += _unused_extractors(spec, extractors)
     return dataclasses.replace(resolved, spec=full, metrics=tuple(asked), extractors=extractors, notes=tuple(notes))
+
+
+def _unknown_extractors(spec: RunSpec) -> list[str]:
+    problems: list[str] = []
+    for text in spec.extractors:
+        try:
+            registry.lookup("extractor", parse(text).name)
+        except UsageError as error:
+            problems += error.messages
+    return problems
+
+
+def _unused_extractors(spec: RunSpec, used: Mapping[str, Any]) -> list[str]:
+    """Notes on replacements that replace nothing."""
+    names = sorted({parse(text).name for text in used})
+    return [
+        f"--extractor {text} changes nothing: the metrics use {', '.join(names) or 'no extractor'}."
+        for text in spec.extractors
+        if parse(text).name not in names
+    ]
 
 
 def _panel(spec: RunSpec, resolved: Resolved) -> list[tuple[str, bool]]:

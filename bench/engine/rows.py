@@ -59,13 +59,32 @@ def outcomes(plan: Plan) -> pd.DataFrame:
     )
 
 
-def slabs(plan: Plan, keys: Sequence[str]) -> Iterator[Slab]:
-    """The ok rows of every shard with the views of these extractor keys."""
+def image_keys(plan: Plan) -> list[str]:
+    """The key of every image that a run has, in plan order."""
+    found: list[str] = []
+    for index, rows in enumerate(plan.shards):
+        frame = pd.read_parquet(outcomes_path(plan.folder, index))
+        found += _slab(plan, index, rows, frame[frame["status"] == "ok"], ()).keys
+    return found
+
+
+def slabs(plan: Plan, keys: Sequence[str], common: frozenset[str] | None = None) -> Iterator[Slab]:
+    """The ok rows of every shard with the views of these extractor keys; of `common` images only, where given."""
     for index, rows in enumerate(plan.shards):
         frame = pd.read_parquet(outcomes_path(plan.folder, index))
         slab = _slab(plan, index, rows, frame[frame["status"] == "ok"], keys)
+        if common is not None:
+            slab = _part(slab, [i for i, key in enumerate(slab.keys) if key in common])
         if slab.keys:
             yield slab
+
+
+def _part(slab: Slab, at: Sequence[int]) -> Slab:
+    def chosen(values: Any) -> Any:
+        return values[list(at)] if isinstance(values, torch.Tensor) else type(values)(values[i] for i in at)
+
+    held = {key: {name: chosen(rows) for name, rows in view.items()} for key, view in slab.views.items()}
+    return Slab(chosen(slab.keys), chosen(slab.samples), chosen(slab.facts), chosen(slab.images), held)
 
 
 def _slab(plan: Plan, index: int, rows: Sequence[Row], fine: pd.DataFrame, keys: Sequence[str]) -> Slab:

@@ -17,9 +17,9 @@ import torch
 from bench import registry, store
 from bench.engine import rows as rows_of
 from bench.engine import views
-from bench.engine.chance import PERMUTATIONS, mismatch_note, permutable, permutation
+from bench.engine.chance import PERMUTATIONS, Matcher, permutable, permutation
 from bench.engine.looks import Eye
-from bench.engine.plan import BLOCKS, Plan, block_of, dataset_identity
+from bench.engine.plan import BLOCKS, Plan, blocks, dataset_identity
 from bench.engine.resolve import Asked
 from bench.errors import Incomplete, TooFew
 from bench.formats.images import decode
@@ -68,11 +68,31 @@ def score(
     eyes: Mapping[str, Eye],
     texts: rows_of.Texts,
     reference: Reference | None,
-    advance: Callable[[int], None],
+    advance: Callable[[int], None] = lambda _: None,
+    common: frozenset[str] | None = None,
 ) -> Scored:
-    """Scores, columns and protocols of the asked metrics on a run whose views are complete."""
+    """Scores, columns and protocols of the asked metrics on a run whose views are complete.
+
+    common: the keys of the only images to score (set metrics on what several runs have).
+    """
+    outcomes = rows_of.outcomes(plan)
+    keys = {text: eye.key for text, eye in eyes.items()}
+    works = [_work(one, plan) for one in asked]
+    seen: list[tuple[str, Sample]] = []
+    matcher = Matcher(plan, keys, texts)
+    used = sorted({keys[e] for one in asked for e in _generated(one.card)} | matcher.keys)
     with _threads(plan.rows):
-        return _score(plan, asked, eyes, texts, reference, advance)
+        for slab in rows_of.slabs(plan, used, common):
+            seen += zip(slab.keys, slab.samples, strict=True)
+            matcher.see(slab)
+            for work in works:
+                _feed(work, slab, keys, texts, plan.folder)
+            advance(len(slab.keys))
+        scored = Scored([], {}, {}, matcher.notes())
+        for work in works:
+            _finish(work, plan, eyes, reference, outcomes, seen, common, scored)
+            store.crash_point("metric-scored")
+    return scored
 
 
 FEW_ROWS = 2000
@@ -87,33 +107,6 @@ def _threads(rows: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _score(
-    plan: Plan,
-    asked: Sequence[Asked],
-    eyes: Mapping[str, Eye],
-    texts: rows_of.Texts,
-    reference: Reference | None,
-    advance: Callable[[int], None],
-) -> Scored:
-    outcomes = rows_of.outcomes(plan)
-    keys = {text: eye.key for text, eye in eyes.items()}
-    works = [_work(one, plan) for one in asked]
-    seen: list[tuple[str, Sample]] = []
-    matcher = _Matcher(plan, keys, texts)
-    used = sorted({keys[e] for one in asked for e in _generated(one.card)} | matcher.keys)
-    for slab in rows_of.slabs(plan, used):
-        seen += zip(slab.keys, slab.samples, strict=True)
-        matcher.see(slab)
-        for work in works:
-            _feed(work, slab, keys, texts, plan.folder)
-        advance(len(slab.keys))
-    scored = Scored([], {}, {}, matcher.notes())
-    for work in works:
-        _finish(work, plan, eyes, reference, outcomes, seen, scored)
-        store.crash_point("metric-scored")
-    return scored
 
 
 def _generated(card: MetricCard) -> set[str]:
@@ -152,10 +145,13 @@ def _finish(
     reference: Reference | None,
     outcomes: pd.DataFrame,
     seen: Sequence[tuple[str, Sample]],
+    common: frozenset[str] | None,
     scored: Scored,
 ) -> None:
     asked, metric = work.asked, work.metric
     protocol = _protocol(asked, plan, eyes, reference)
+    if common is not None:
+        protocol["common"] = digest(sorted(common))
     mark = digest(protocol)
     scored.protocols[mark] = protocol
     base = Score(
@@ -164,7 +160,7 @@ def _finish(
     try:
         metric.need(len(seen))
         if asked.card.scope == "set":
-            scored.scores += _set_scores(work, base, eyes, reference, seen)
+            scored.scores += _set_scores(work, base, eyes, reference, plan, seen)
         else:
             scored.scores += _row_scores(work, base, outcomes, plan, seen, scored.columns)
     except TooFew as error:
@@ -183,16 +179,29 @@ def values(metric: Any, card: MetricCard) -> dict[str, float]:
 
 
 def _set_scores(
-    work: _Work, base: Score, eyes: Mapping[str, Eye], reference: Reference | None, seen: Sequence[tuple[str, Sample]]
+    work: _Work,
+    base: Score,
+    eyes: Mapping[str, Eye],
+    reference: Reference | None,
+    plan: Plan,
+    seen: Sequence[tuple[str, Sample]],
 ) -> list[Score]:
     card, metric = work.asked.card, work.metric
     for argument, view in card.views.items():
         if view.subject == "reference":
             feed_reference([metric, *(t for t, _ in work.twins)], argument, view, eyes, reference)
     found = values(metric, card)
-    blocks = [block_of(sample.id) for _, sample in seen]
-    replicates = metric.replicates(blocks) if len(set(blocks)) == BLOCKS else None
+    block = blocks(plan.resolved.samples)
+    replicates = _replicates(metric, [block[sample.id] for _, sample in seen])
     return [_set_score(o, found[o.name], base, replicates) for o in card.outputs]
+
+
+def _replicates(metric: Any, block: Sequence[int]) -> Mapping[str, Any] | None:
+    """None when a block is empty or a replicate would have too few rows."""
+    try:
+        return metric.replicates(block) if len(set(block)) == BLOCKS else None
+    except TooFew:
+        return None
 
 
 def _set_score(output: OutputCard, value: float, base: Score, replicates: Mapping[str, Any] | None) -> Score:
@@ -274,7 +283,7 @@ def _estimate(
     value = estimate(output.estimator, data)
     if not np.isfinite(value):
         return None, None, None, "no row to which it applies"
-    low, high, method = interval(output.estimator, data, groups)
+    low, high, method = interval(output.estimator, data, groups, proportion=(output.low, output.high) == (0.0, 1.0))
     return (float(value), *_ends(output, low, high), method)
 
 
@@ -339,34 +348,3 @@ def _policy(asked: Asked, override: str) -> str:
     worst = asked.metric.missing()
     columns = {o.estimator.columns[0] for o in asked.card.outputs if o.primary and o.estimator}
     return "worst" if columns and columns <= set(worst) else "exclude"
-
-
-# ---- do images fit their prompts? ----------------------------------------------------------------------------------
-
-
-class _Matcher:
-    """Collects image and prompt features of every text-image extractor that ran, for the own-prompts check."""
-
-    def __init__(self, plan: Plan, keys: Mapping[str, str], texts: rows_of.Texts) -> None:
-        self.plan, self.texts = plan, texts
-        self.extractors = {
-            text: keys[text]
-            for text in texts.table
-            if text in keys and "features" in plan.resolved.extractors[text].image_outputs
-        }
-        self.keys = set(self.extractors.values())
-        self.images: dict[str, list[Any]] = {text: [] for text in self.extractors}
-        self.samples: list[Sample] = []
-
-    def see(self, slab: rows_of.Slab) -> None:
-        self.samples += slab.samples
-        for text, key in self.extractors.items():
-            self.images[text].append(slab.views[key]["features"])
-
-    def notes(self) -> list[str]:
-        found = []
-        for text, parts in self.images.items():
-            if parts and self.samples[0].prompt in self.texts.table[text]:
-                prompts = torch.stack([self.texts.prompt(text, "features", s) for s in self.samples])
-                found.append(mismatch_note(torch.cat(parts), prompts, self.samples, self.plan.resolved.every, text))
-        return [note for note in found if note]

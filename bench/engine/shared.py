@@ -82,14 +82,21 @@ def _encode(texts: Sequence[str], inputs: Sequence[str], eye: Eye, cache: Cache,
 
 
 def reference_files(
-    dataset: Any, reference: str, eyes: Sequence[Eye], folder: Path, cache: Cache, options: Options
+    dataset: Any,
+    reference: str,
+    eyes: Sequence[Eye],
+    folder: Path,
+    cache: Cache,
+    options: Options,
+    most: int | None = None,
 ) -> dict[str, list[Path]]:
     """Extractor key -> view files of the dataset's reference images; made for those extractors that lack them.
 
-    `reference` is the digest of the reference set's identity: another reference set has other files.
+    `reference` is the digest of the reference set's identity: another reference set has other files. most: of the first
+    files only.
     """
     locators = list(dataset.references())
-    cuts = [locators[i : i + SHARD_ROWS] for i in range(0, len(locators), SHARD_ROWS)]
+    cuts = [locators[i : i + SHARD_ROWS] for i in range(0, len(locators), SHARD_ROWS)][:most]
     base = shared_folder(folder) / "views"
     files = {
         e.key: [base / e.key / f"reference-{reference[:16]}-{i:05d}.safetensors" for i in range(len(cuts))]

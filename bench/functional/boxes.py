@@ -18,15 +18,15 @@ from bench.errors import UsageError
 from bench.functional import checks
 
 
-def _boxes(boxes: Any, name: str) -> torch.Tensor:
-    found = (
-        torch.as_tensor(boxes, dtype=torch.float64).reshape(-1, 4)
-        if len(boxes) == 0
-        else torch.as_tensor(boxes).double()
-    )
+def _boxes(boxes: Any, name: str) -> np.ndarray:
+    """(m, 4) float64. In numpy: an image has few boxes, and for so few a tensor's overhead is most of the time."""
+    held = boxes.detach().cpu().numpy() if isinstance(boxes, torch.Tensor) else boxes
+    found = np.asarray(held, dtype=np.float64)
+    found = found.reshape(-1, 4) if found.size == 0 else found
     if found.ndim != 2 or found.shape[1] != 4:
         raise UsageError(f"{name} must be (m, 4) xyxy; got {tuple(found.shape)}.")
-    checks.finite(found, name) if len(found) else None
+    if not np.isfinite(found).all():
+        checks.finite(torch.from_numpy(found), name)
     return found
 
 
@@ -34,18 +34,21 @@ def _labels(labels: Any) -> list[Any]:
     return labels.tolist() if isinstance(labels, torch.Tensor | np.ndarray) else list(labels)
 
 
-def area(boxes: torch.Tensor) -> torch.Tensor:
+def area(boxes: np.ndarray) -> np.ndarray:
     """(m, 4) -> (m,); degenerate boxes have area 0."""
-    return (boxes[:, 2] - boxes[:, 0]).clamp_min(0) * (boxes[:, 3] - boxes[:, 1]).clamp_min(0)
+    return np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(1)
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    inter = np.maximum(high - low, 0).prod(2)
+    union = area(a)[:, None] + area(b)[None, :] - inter
+    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
 
 
 def box_iou(boxes: Any, others: Any) -> torch.Tensor:
-    """(m, 4), (t, 4) -> (m, t) intersection over union in [0, 1]; 0 where the union is empty."""
-    a, b = _boxes(boxes, "boxes"), _boxes(others, "others")
-    low, high = torch.maximum(a[:, None, :2], b[None, :, :2]), torch.minimum(a[:, None, 2:], b[None, :, 2:])
-    inter = (high - low).clamp_min(0).prod(2)
-    union = area(a)[:, None] + area(b)[None, :] - inter
-    return torch.where(union > 0, inter / union.clamp_min(1e-300), 0.0)
+    """(m, 4), (t, 4) -> (m, t) float64 intersection over union in [0, 1]; 0 where the union is empty."""
+    return torch.from_numpy(_iou(_boxes(boxes, "boxes"), _boxes(others, "others")))
 
 
 def _assign(gain: np.ndarray) -> list[tuple[int, int]]:
@@ -56,7 +59,7 @@ def _assign(gain: np.ndarray) -> list[tuple[int, int]]:
 def detection_match(boxes: Any, labels: Any, target_boxes: Any, target_labels: Any) -> list[tuple[int, int, float]]:
     """One-to-one pairs (found, target, IoU) of equal label with the largest total IoU (Hungarian)."""
     mine, wanted = _labels(labels), _labels(target_labels)
-    iou = box_iou(boxes, target_boxes).numpy()
+    iou = _iou(_boxes(boxes, "boxes"), _boxes(target_boxes, "target_boxes"))
     if iou.shape != (len(mine), len(wanted)):
         raise UsageError(
             f"There must be a label for each box; got {len(mine)} and {len(wanted)} for boxes {iou.shape}."

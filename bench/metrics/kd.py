@@ -41,8 +41,10 @@ class KernelDistance(TwoSided):
 
     def compute(self) -> torch.Tensor:
         generated, reference = self.both()
-        settings = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
-        return kernel_distance(generated, reference, **settings)[0]
+        mean, _ = kernel_distance(
+            generated, reference, subsets=self.subsets, subset_size=self.subset_size, seed=self.seed
+        )
+        return mean
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
         generated, reference = self.both()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from bench.functional import box_iou_overlap, relation_holds
@@ -76,7 +77,10 @@ class AttributeBinding(OfObjects):
     "metric", "box-overlap", summary="mean IoU of the objects with their boxes", scope="sample", direction="higher"
 )
 class BoxOverlap(OfObjects):
-    """Mean IoU of each wanted box with its match of the same class; a missed object counts 0, extra ones are free."""
+    """Mean IoU of each wanted box with its match of the same class; a missed object counts 0, extra ones are free.
+
+    Boxes of the truth are scaled to the size of the image, so that a system may draw at any size.
+    """
 
     outputs = (mean_output("value", "box IoU"),)
     responds_to = ("wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
@@ -86,8 +90,14 @@ class BoxOverlap(OfObjects):
         boxed = [thing for thing in sample.objects if thing.box is not None]
         if not boxed:
             return (NOTHING,)
-        targets = [thing.box for thing in boxed]
+        targets = np.array([thing.box for thing in boxed], dtype=float) * _scale(sample.size, found.size)
         return (float(box_iou_overlap(found.boxes, found.labels, targets, [t.label for t in boxed])),)
+
+
+def _scale(wanted: tuple[int, int], found: tuple[int, int]) -> np.ndarray:
+    """(4,) factors from pixels of the truth to those of the image; ones where either size is not known."""
+    known = all((*wanted, *found))
+    return np.tile([found[0] / wanted[0], found[1] / wanted[1]] if known else [1.0, 1.0], 2)
 
 
 @register(
@@ -100,9 +110,9 @@ class BoxOverlap(OfObjects):
 class SpatialRelation(OfObjects):
     """VISOR's numbers (Gokhale et al. 2022, arXiv 2212.10015) under any position rule.
 
-    both: both objects of the relation are found. uncond: both are found and some pair of them stands so. cond: uncond
-    among images with both. Objects are told apart by label and by the attributes that the prompt states. Images of
-    prompts without a relation do not count.
+    OA (object accuracy): both objects of the relation are found. uncond: both are found and some pair of them stands
+    so. cond: uncond among images with both. Objects are told apart by label and by the attributes that the prompt
+    states. Images of prompts without a relation do not count.
     """
 
     columns: ClassVar[tuple[str, ...]] = ("both", "right")
@@ -111,7 +121,7 @@ class SpatialRelation(OfObjects):
         OutputCard(
             "cond", "relation, both present", "higher", 0.0, 1.0, estimator=Estimator("ratio", ("right", "both"))
         ),
-        mean_output("both", "both present", column="both", primary=False),
+        mean_output("OA", "both objects found", column="both", primary=False),
     )
     responds_to = ("wrong-colour", "wrong-shape", "wrong-side", "shuffled", "constant", "noise")
     paper = "Gokhale et al. 2022, arXiv:2212.10015"

@@ -59,14 +59,16 @@ def interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
+    proportion: bool = True,
 ) -> Interval:
     """Interval of one system's score: (low, high, method).
 
     columns: name -> (n,); NaN rows are excluded rows; groups: (n,) labels of the resampling unit. A zero-width interval
     says so in its method; where there is no interval (one group), both ends are NaN and the method says why.
+    proportion: rows that are all 0 or 1 are successes and failures (False for a score of another range).
     """
     made = kernel(estimator, columns, groups)
-    if estimator.kind == "mean" and made.rows == made.groups > 0:
+    if proportion and estimator.kind == "mean" and made.rows == made.groups > 0:
         values = matrix(estimator, columns, 0)[:, 0]
         values = values[np.isfinite(values)]
         if np.isin(values, (0.0, 1.0)).all():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -11,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import toys
 
 import bench.api as api
 from bench import store
@@ -19,18 +19,6 @@ from bench.errors import BenchError, GenerationFailed, NotFinite, StoreError, Us
 from bench.study import Study
 
 HERE = Path(__file__).parent
-
-
-def _toys():
-    if "toys" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("toys", HERE / "toys.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["toys"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["toys"]
-
-
-toys = _toys()
 METRICS = ("toy-match", "toy-distance")
 
 

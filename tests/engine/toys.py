@@ -64,6 +64,7 @@ class ToyMean(Extractor):
 
     def load(self, device="cpu", dtype="float32"):
         ToyMean.loads += 1
+        self.kind = getattr(torch, dtype)
 
     def prepare_image(self, image):
         return torch.from_numpy(image.reshape(-1, 3).mean(0).astype(np.float32))
@@ -72,7 +73,7 @@ class ToyMean(Extractor):
         assert len(batch) == self.batch_size
         ToyMean.forwards += len(batch)
         rows = (torch.stack(list(batch)) - 128) * self.scale
-        return {"features": rows * float("nan") if self.broken else rows}
+        return {"features": rows * float("nan") if self.broken else rows.to(self.kind).float()}
 
     def extract_texts(self, texts):
         named = [next(c for c in COLOURS if c in text) for text in texts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -89,12 +90,12 @@ def test_what_a_prompt_does_not_state_is_not_tested(kit):
 def test_the_conditional_score_is_over_images_with_both(kit):
     images = [RIGHT, IMAGES["sides exchanged"], IMAGES["nothing"], IMAGES["one missing"]]
     found = kit.values(_rows(kit, "spatial-relation", images, [RED_LEFT_OF_BLUE] * 4))
-    assert found == {"uncond": 0.25, "cond": 0.5, "both": 0.5}
+    assert found == {"uncond": 0.25, "cond": 0.5, "OA": 0.5}
 
 
 def test_the_conditional_score_of_no_image_with_both_is_no_number(kit):
     found = kit.values(_rows(kit, "spatial-relation", [IMAGES["nothing"]] * 3, [RED_LEFT_OF_BLUE] * 3))
-    assert found["uncond"] == found["both"] == 0 and math.isnan(found["cond"])
+    assert found["uncond"] == found["OA"] == 0 and math.isnan(found["cond"])
 
 
 def test_a_detector_that_judges_no_attributes_is_asked_for_labels_only(kit):
@@ -110,7 +111,7 @@ def test_an_object_is_not_left_of_itself(kit):
         relations=(Relation(0, "left of", 1),),
     )  # fmt: skip
     one, two = seen(("circle", "red", 0)), seen(("circle", "red", 0), ("circle", "red", 30))
-    assert kit.values(_rows(kit, "spatial-relation", [one], [twins]))["both"] == 0
+    assert kit.values(_rows(kit, "spatial-relation", [one], [twins]))["OA"] == 0
     assert kit.values(_rows(kit, "spatial-relation", [two], [twins]))["uncond"] == 1
 
 
@@ -140,3 +141,13 @@ def test_each_object_is_used_once(kit):
     """Two red circles are asked for; one that is there cannot stand for both."""
     pair = Sample("p", "two red circles", objects=(Thing("circle", {"colour": "red"}),) * 2)
     assert kit.values(_rows(kit, "attribute-binding", [seen(("circle", "red", 0))], [pair]))["value"] == 0.5
+
+
+def test_boxes_are_compared_at_the_size_of_the_image(kit):
+    """The same picture drawn four times as wide and twice as high has the same overlap; half as far right has not."""
+    drawn = Detections(RIGHT.boxes * [4, 2, 4, 2], RIGHT.labels, RIGHT.scores, RIGHT.attributes, (256, 128))
+    sized = dataclasses.replace(RED_LEFT_OF_BLUE, size=(64, 64))
+    assert kit.values(_rows(kit, "box-overlap", [drawn], [sized]))["value"] == pytest.approx(1)
+    same_pixels = dataclasses.replace(drawn, boxes=RIGHT.boxes)
+    assert kit.values(_rows(kit, "box-overlap", [same_pixels], [sized]))["value"] < 0.5
+    assert kit.values(_rows(kit, "box-overlap", [RIGHT], [RED_LEFT_OF_BLUE]))["value"] == 1

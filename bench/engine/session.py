@@ -1,0 +1,85 @@
+"""What the runs of one study share while they are carried out: options, cache, extractors in memory, texts and
+references as each extractor sees them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench import store
+from bench.engine import plan as plans
+from bench.engine import rows as rows_of
+from bench.engine.cache import Cache
+from bench.engine.extract import make_eye
+from bench.engine.looks import Eye
+from bench.engine.options import Options
+from bench.engine.plan import Plan
+from bench.engine.pool import Member, others
+from bench.engine.resolve import Asked, Resolved, has_reference
+from bench.engine.score import Reference
+from bench.engine.shared import reference_files, text_view
+from bench.registry import plain
+from bench.spec import digest
+
+
+@dataclass
+class Session:
+    """What the runs of one study share: options, cache and the extractors in memory."""
+
+    options: Options
+    cache: Cache
+    eyes: dict[str, Eye] = dataclasses.field(default_factory=dict)
+    """Extractor text -> Eye: a network is loaded once a study."""
+
+    def eyes_of(self, resolved: Resolved, asked: Sequence[Asked], subjects: Sequence[str]) -> dict[str, Eye]:
+        """The extractors that these metrics' views of these subjects name."""
+        texts = [
+            plain("extractor", v.extractor)
+            for a in asked
+            for v in a.card.views.values()
+            if v.extractor and v.subject in subjects
+        ]
+        for text in dict.fromkeys(texts):
+            if text not in self.eyes:
+                self.eyes[text] = make_eye(resolved.extractors[text], self.options)
+        return {text: self.eyes[text] for text in dict.fromkeys(texts)}
+
+
+def texts_of(plan: Plan, asked: Sequence[Asked], session: Session) -> rows_of.Texts:
+    resolved, table = plan.resolved, {}
+    for text, eye in session.eyes_of(resolved, asked, ("prompt", "captions")).items():
+        subjects = {
+            v.subject
+            for a in asked
+            for v in a.card.views.values()
+            if v.extractor and plain("extractor", v.extractor) == text
+        }
+        wanted = [s.prompt for s in resolved.samples]
+        if "captions" in subjects:
+            wanted += [c for s in resolved.samples for c in s.captions]
+        table[text] = text_view(wanted, eye, plan.folder.parent, session.cache, session.options)
+    store.crash_point("shared-done")
+    return rows_of.Texts(table)
+
+
+def reference_of(
+    plan: Plan, pool: Sequence[Member], asked: Sequence[Asked], session: Session, most: int | None = None
+) -> Reference | None:
+    """The reference side of the asked set metrics; None where they have none. most: its first files only."""
+    resolved = plan.resolved
+    eyes = list(session.eyes_of(resolved, asked, ("reference",)).values())
+    if not eyes:
+        return None
+    if resolved.spec.reference == "others":
+        return others(plan, pool, eyes)
+    identity = plans.reference_identity(resolved.dataset)
+    statistics = getattr(resolved.dataset, "statistics", None)
+    if statistics is not None:
+        return Reference({"set": identity}, {}, str(statistics))
+    if not has_reference(resolved.dataset):
+        return None
+    files = reference_files(
+        resolved.dataset, digest(identity), eyes, plan.folder.parent, session.cache, session.options, most
+    )
+    return Reference({"set": identity}, files)
