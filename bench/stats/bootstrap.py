@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from bench.stats.kernels import Kernel, kernel, matrix
 from bench.types import Estimator
@@ -92,7 +92,7 @@ def interval_of(made: Kernel, resamples: int = RESAMPLES, seed: int = 0, level: 
     if influence is not None and np.abs(influence).max() <= 1e-12 * max(1.0, abs(point)):
         return point, point, f"zero width: all {made.groups} groups are equal"
     if influence is not None and made.groups < FEW_GROUPS:
-        half = float(stats.t.ppf((1 + level) / 2, made.groups - 1)) * standard_error(influence)
+        half = float(special.stdtrit(made.groups - 1, (1 + level) / 2)) * standard_error(influence)
         return point - half, point + half, f"t interval, {made.groups} groups"
     draws = replicates(made, resamples, seed)[:, 0]
     return _from_draws(point, draws[np.isfinite(draws)], influence, made.groups, level)

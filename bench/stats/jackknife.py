@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from bench.errors import UsageError
 from bench.stats.bootstrap import LEVEL, Interval
@@ -45,7 +45,7 @@ def jackknife_interval(value: float, replicates: Sequence[float] | np.ndarray, l
     if blocks < 2 or not np.isfinite(replicates).all():
         return np.nan, np.nan, "no interval: no jackknife blocks"
     error = jackknife_error(replicates)
-    half = float(stats.t.ppf((1 + level) / 2, blocks - 1)) * error
+    half = float(special.stdtrit(blocks - 1, (1 + level) / 2)) * error
     method = f"delete-block jackknife, {blocks} blocks"
     return value - half, value + half, method if error > 0 else f"zero width: {blocks} jackknife blocks are equal"
 
@@ -69,5 +69,5 @@ def jackknife_difference(
     if not np.isfinite(low):
         return BlockDifference(delta, low, high, method, np.nan, np.nan, len(apart))
     error = jackknife_error(apart)
-    p = float(2 * stats.t.sf(abs(delta) / error, len(apart) - 1)) if error > 0 else float(delta == 0)
+    p = float(2 * special.stdtr(len(apart) - 1, -abs(delta) / error)) if error > 0 else float(delta == 0)
     return BlockDifference(delta, low, high, f"paired {method}", p, detectable(error), len(apart))
