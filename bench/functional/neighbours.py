@@ -2,86 +2,20 @@
 distance, the point itself not counted) and density and coverage (Naeem et al. 2020, arXiv 2002.09797, eq. 3-5: strictly
 <).
 
-The counts are those of exact distances at the price of a fast product (see distances.py). Memory is a few blocks of
-2^24 entries, whatever n.
+The counts are those of exact distances at the price of fast products (see balls.py). Memory is a few blocks of 2^24
+entries, whatever n.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from bench.errors import TooFew, UsageError
 from bench.functional import checks
+from bench.functional.balls import Balls, Comparison
 from bench.functional.distances import Distances
-
-_SPARE = 8
-"""Neighbours kept beyond the k-th: rounding may have put the true k-th among them, and a block may take some away."""
-
-
-def radii(x: torch.Tensor, k: int) -> torch.Tensor:
-    """(n,) float64 squared distance of each row of x (n, d) to its k-th nearest other row."""
-    return _radii(x, k, torch.ones(1, len(x), dtype=torch.bool, device=x.device))[0]
-
-
-def _radii(x: torch.Tensor, k: int, kept: torch.Tensor) -> torch.Tensor:
-    """(R, n) squared distance of each row to its k-th nearest other row of those in kept (R, n) bool; -inf for rows
-    that are not kept themselves and so have no ball.
-
-    A row's nearest by lower bound are measured exactly. What was not measured is at least as far as the last lower
-    bound: a k-th distance beyond it is not proven, and the row goes to wider arithmetic, at last to all distances.
-    """
-    pair = Distances(x, x)
-    found = torch.full(kept.shape, -torch.inf, dtype=torch.float64, device=x.device)
-    todo = torch.arange(len(x), device=x.device)
-    for wide in (False, True):
-        again = [rows[_nearest(pair, rows, wide, k, kept, found)] for rows in pair.blocks(todo)]
-        todo = torch.cat(again) if again else todo
-    for row in todo.tolist():
-        exact = pair.exact(torch.full((len(x),), row, device=x.device), torch.arange(len(x), device=x.device))
-        exact[row] = torch.inf
-        found[:, row] = _kth(exact.expand(len(kept), -1), kept, k)
-    return found.masked_fill_(~kept, -torch.inf)
-
-
-def _nearest(
-    pair: Distances, rows: torch.Tensor, wide: bool, k: int, kept: torch.Tensor, found: torch.Tensor
-) -> torch.Tensor:
-    """Fill found[:, rows]; (b,) bool: whose k-th distance is not proven."""
-    low = pair.bounds(rows, wide=wide)[0].clamp_min_(0)
-    low[torch.arange(len(rows), device=rows.device), rows] = torch.inf
-    size = min(k + _SPARE, low.shape[1] - 1)
-    edge, at = low.topk(size, largest=False)
-    exact = pair.exact(rows.repeat_interleave(size), at.flatten()).reshape(at.shape)
-    radius = _kth(exact.expand(len(kept), -1, -1), kept[:, at], k)
-    found[:, rows] = radius
-    if size == low.shape[1] - 1:  # all were measured
-        return torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
-    return ((radius > edge[:, -1]) & kept[:, rows]).any(0)
-
-
-def _kth(distance: torch.Tensor, kept: torch.Tensor, k: int) -> torch.Tensor:
-    return distance.masked_fill(~kept, torch.inf).topk(k, largest=False).values[..., -1]
-
-
-def _inside(
-    points: torch.Tensor, centres: torch.Tensor, radius: torch.Tensor, *, strict: bool = False
-) -> Iterator[tuple[torch.Tensor, int, torch.Tensor]]:
-    """Blocks of points, r and (b, m) bool: which balls of radius (R, m), squared, each point lies in."""
-    pair = Distances(points, centres)
-    for rows in pair.blocks(torch.arange(len(points), device=points.device)):
-        low, high = pair.bounds(rows)
-        for r in range(len(radius)):
-            yield rows, r, pair.settled(rows, low, high, radius[r], strict)
-
-
-def _covered(points: torch.Tensor, centres: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
-    """(R, n) bool: which points lie in at least one ball of radius (R, m)."""
-    found = torch.zeros(len(radius), len(points), dtype=torch.bool, device=points.device)
-    for rows, r, within in _inside(points, centres, radius):
-        found[r, rows] = within.any(1)
-    return found
 
 
 def _check(
@@ -105,9 +39,21 @@ def precision_recall(
     sides exchanged. A generator that makes one good image over and over has precision 1 and recall near 0.
     """
     x, y = _check(generated, reference, k, ids)
-    precision = _covered(x, y, radii(y, k)[None]).double().mean()
-    recall = _covered(y, x, radii(x, k)[None]).double().mean()
-    return precision, recall
+    precise, reached = _covered(x, Balls(x, k), y, Balls(y, k))
+    return precise.double().mean(), reached[0].double().mean()
+
+
+def _covered(x: torch.Tensor, own: Balls, y: torch.Tensor, other: Balls) -> tuple[torch.Tensor, torch.Tensor]:
+    """(n,) bool: which rows of x lie in a ball of y; (R, m) bool: which rows of y lie in a ball of x, each version."""
+    pair = Distances(x, y)
+    precise = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    reached = torch.zeros(len(own.kept), len(y), dtype=torch.bool, device=x.device)
+    for rows in pair.blocks(torch.arange(len(x), device=x.device)):
+        block = Comparison(pair, rows)
+        precise[rows] = block.within(other, 0, near=False, strict=False, any_of=1).any(1)
+        for version in range(len(reached)):
+            reached[version] |= block.within(own, version, near=True, strict=False, any_of=0).any(0)
+    return precise, reached
 
 
 def precision_recall_block_replicates(
@@ -121,9 +67,9 @@ def precision_recall_block_replicates(
     x, y = _check(generated, reference, k, None)
     which, count = checks.blocks(blocks, x, least=k + 1)
     kept = which[None, :] != torch.arange(count, device=x.device)[:, None]
-    near = _covered(x, y, radii(y, k)[None])
-    precision = (near & kept).sum(1).double() / kept.sum(1)
-    return precision, _covered(y, x, _radii(x, k, kept)).double().mean(1)
+    precise, reached = _covered(x, Balls(x, k, kept), y, Balls(y, k))
+    precision = (precise & kept).sum(1).double() / kept.sum(1)
+    return precision, reached.double().mean(1)
 
 
 def density_coverage(
@@ -137,7 +83,9 @@ def density_coverage(
     x, y = _check(generated, reference, k, ids)
     total = torch.zeros((), dtype=torch.float64, device=x.device)
     hit = torch.zeros(len(y), dtype=torch.bool, device=x.device)
-    for _, _, within in _inside(x, y, radii(y, k)[None], strict=True):
+    pair, balls = Distances(x, y), Balls(y, k)
+    for rows in pair.blocks(torch.arange(len(x), device=x.device)):
+        within = Comparison(pair, rows).within(balls, 0, near=False, strict=True)
         total += within.sum()
         hit |= within.any(0)
     return total / (k * len(x)), hit.double().mean()

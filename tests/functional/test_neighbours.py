@@ -72,7 +72,7 @@ def test_blocks_of_rows_change_no_count(monkeypatch):
 
 @pytest.mark.parametrize("d", [64, 2048])
 @pytest.mark.parametrize("kind", ["normal", "positive", "sparse", "equal"])
-def test_bounds_hold_the_true_distance(kind, d):
+def test_no_distance_is_farther_off_than_said(kind, d):
     x, y = rows(150, d, 0), rows(150, d, 1)
     make = {
         "normal": lambda z: z,
@@ -80,11 +80,11 @@ def test_bounds_hold_the_true_distance(kind, d):
         "sparse": lambda z: z * (z > 1.5),
         "equal": lambda z: 5 + 1e-4 * z,
     }[kind]
-    pair = distances.Distances(make(x), make(y))
-    low, high = pair.bounds(torch.arange(150))
-    true = squared(make(x), make(y))
-    assert (low.double() <= true).all() and (true <= high.double()).all()
-    assert float((high - low).max()) < 1e-3 * float(true.max() + make(x).square().sum(1).max())
+    pair, true = distances.Distances(make(x), make(y)), squared(make(x), make(y))
+    for wide in (False, True):
+        found, slack = pair.estimate(torch.arange(150), wide=wide)
+        off = float((found.double() - true).abs().max())
+        assert off <= slack < (1e-9 if wide else 1e-3) * float(make(x).square().sum(1).max())
 
 
 def test_half_precision_is_read_as_the_numbers_it_holds():
