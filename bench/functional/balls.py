@@ -13,6 +13,8 @@ from bench.functional.distances import Distances
 
 _SPARE = 8
 """Neighbours kept beyond the k-th: rounding may have put the true k-th among them, and a block may take some away."""
+_BLOCK = 2048
+"""Rows a side of the blocks in which a set's own distances are made."""
 _OPEN = 0.002
 """Share of open comparisons above which wider arithmetic is cheaper than exact distances one by one."""
 
@@ -26,23 +28,31 @@ class Balls:
     def __init__(self, x: torch.Tensor, k: int, kept: torch.Tensor | None = None) -> None:
         self.k, self.pair = k, Distances(x, x)
         self.kept = torch.ones(1, len(x), dtype=torch.bool, device=x.device) if kept is None else kept
-        self.low = x.new_empty(self.kept.shape)
-        self.high = x.new_empty(self.kept.shape)
+        self.low, self.high = self._bounds(x)
         self._exact = torch.full(self.kept.shape, torch.nan, dtype=torch.float64, device=x.device)
-        for rows in self.pair.blocks(torch.arange(len(x), device=x.device)):
-            self._bound(rows)
-        self.low.masked_fill_(~self.kept, -torch.inf)
-        self.high.masked_fill_(~self.kept, -torch.inf)
-        self._exact.masked_fill_(~self.kept, -torch.inf)
+        for radius in (self.low, self.high, self._exact):
+            radius.masked_fill_(~self.kept, -torch.inf)
 
-    def _bound(self, rows: torch.Tensor) -> None:
-        found, slack = self._others(rows)
-        size = min(self.k + _SPARE, found.shape[1] - 1)
-        near, at = found.topk(size, largest=False)
+    def _bounds(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(R, n), (R, n) below and above the true radii, from estimates made once for each pair of rows."""
+        n = len(x)
+        near = x.new_full((n, min(self.k + _SPARE, n - 1)), torch.inf)
+        at, most = torch.zeros(near.shape, dtype=torch.long, device=near.device), 0.0
+        parts = torch.arange(n, device=near.device).split(_BLOCK)
+        for i, rows in enumerate(parts):
+            for columns in parts[i:]:
+                found, slack = self.pair.estimate(rows, columns)
+                most = max(most, slack)
+                if columns is rows:
+                    found.fill_diagonal_(torch.inf)
+                else:
+                    _merge(near, at, columns, found.T.contiguous(), rows)
+                _merge(near, at, rows, found, columns)
         radius = _kth(near.expand(len(self.kept), -1, -1), self.kept[:, at], self.k)
-        for version, row in (radius.isinf() & self.kept[:, rows]).nonzero().tolist():  # too few of the nearest are kept
-            radius[version, row] = _kth(found[row], self.kept[version], self.k)
-        self.low[:, rows], self.high[:, rows] = radius - slack, radius + slack
+        for row in (radius.isinf() & self.kept).any(0).nonzero()[:, 0].tolist():  # too few of its nearest are kept
+            found, slack = self._others(torch.tensor([row], device=near.device))
+            radius[:, row], most = _kth(found.expand(len(self.kept), -1), self.kept, self.k), max(most, slack)
+        return radius - most, radius + most
 
     def _others(self, rows: torch.Tensor, *, wide: bool = False) -> tuple[torch.Tensor, float]:
         found, slack = self.pair.estimate(rows, wide=wide)
@@ -82,6 +92,17 @@ class Balls:
 
     def _keep(self, rows: torch.Tensor, radius: torch.Tensor) -> None:
         self._exact[:, rows] = radius.masked_fill(~self.kept[:, rows], -torch.inf)
+
+
+def _merge(
+    near: torch.Tensor, at: torch.Tensor, rows: torch.Tensor, found: torch.Tensor, columns: torch.Tensor
+) -> None:
+    """Bring the smallest of found (b, c) into the nearest known of these rows."""
+    size = near.shape[1]
+    values, places = found.topk(min(size, found.shape[1]), largest=False)
+    values, places = torch.cat([near[rows], values], 1), torch.cat([at[rows], columns[places]], 1)
+    near[rows], order = values.topk(size, largest=False)
+    at[rows] = places.gather(1, order)
 
 
 def _kth(distance: torch.Tensor, kept: torch.Tensor, k: int) -> torch.Tensor:

@@ -48,11 +48,15 @@ class Distances:
             self._clouds[dtype] = _Cloud(near, near.square().sum(1), far, far.square().sum(1))
         return self._clouds[dtype]
 
-    def estimate(self, rows: torch.Tensor, *, wide: bool = False) -> tuple[torch.Tensor, float]:
-        """(b, m) squared distances of these rows of x, and the most that any of them is off."""
+    def estimate(
+        self, rows: torch.Tensor, columns: torch.Tensor | None = None, *, wide: bool = False
+    ) -> tuple[torch.Tensor, float]:
+        """(b, m) squared distances of these rows of x to all rows of y (or these), and the most that any of them is
+        off."""
         cloud = self._cloud(torch.float64 if wide else self.x.dtype)
-        found = torch.addmm(cloud.far2[None, :], cloud.near[rows], cloud.far.T, alpha=-2)
-        slack = rounding(cloud.near) * float(cloud.near2[rows].max() + cloud.far2.max())
+        far, far2 = (cloud.far, cloud.far2) if columns is None else (cloud.far[columns], cloud.far2[columns])
+        found = torch.addmm(far2[None, :], cloud.near[rows], far.T, alpha=-2)
+        slack = rounding(cloud.near) * float(cloud.near2[rows].max() + far2.max())
         return found.add_(cloud.near2[rows, None]), slack
 
     def exact(self, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:

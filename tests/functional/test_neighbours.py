@@ -7,7 +7,7 @@ import torch
 
 import bench.functional as F
 from bench.errors import NotFinite, TooFew, UsageError
-from bench.functional import distances
+from bench.functional import balls, distances
 
 
 def rows(n: int, d: int, seed: int) -> torch.Tensor:
@@ -67,6 +67,7 @@ def test_blocks_of_rows_change_no_count(monkeypatch):
     whole = found(x, y, 3)
     monkeypatch.setattr(distances, "_ENTRIES", 7 * len(y))
     monkeypatch.setattr(distances, "_GATHERED", 50)
+    monkeypatch.setattr(balls, "_BLOCK", 7)
     assert found(x, y, 3) == whole
 
 

@@ -8,6 +8,7 @@ import torch
 
 import bench.functional as F
 from bench.errors import TooFew, UsageError
+from bench.functional import balls
 
 
 def rows(n: int, d: int, seed: int) -> torch.Tensor:
@@ -53,8 +54,10 @@ def test_a_replicate_is_the_score_of_the_rows_that_remain(name):
         torch.testing.assert_close(found[b], score(x[blocks != b], y), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("block", [9, 2048])
 @pytest.mark.parametrize("k", [1, 5])
-def test_balls_of_other_sizes_are_those_of_the_rows_that_remain(k):
+def test_balls_of_other_sizes_are_those_of_the_rows_that_remain(k, block, monkeypatch):
+    monkeypatch.setattr(balls, "_BLOCK", block)
     x, y, blocks = crowded()
     precision, recall = F.precision_recall_block_replicates(x, blocks, y, k=k)
     for b in range(10):
