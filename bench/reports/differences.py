@@ -12,9 +12,9 @@ import pandas as pd
 from bench import store
 from bench.errors import StoreError
 from bench.reports.nouns import Cell, Difference, Kind, System
+from bench.stats.families import holm
 from bench.stats.jackknife import jackknife_difference
 from bench.stats.paired import paired
-from bench.stats.ranks import holm
 from bench.types import Direction, Estimator, MetricCard, OutputCard, Score
 
 ALPHA = 0.05

@@ -1,12 +1,10 @@
-"""Ranks with their uncertainty from pairwise intervals, and the correction for having looked more than once.
+"""Ranks with their uncertainty from pairwise intervals.
 
 A rank interval counts who is surely better and who is surely worse (Mogstad et al. 2024): it needs the intervals of
 differences and nothing of the pool's spread, so that adding a system moves no one else's comparison.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -31,14 +29,3 @@ def rank_intervals(low: np.ndarray, high: np.ndarray) -> list[tuple[int, int]]:
 def tied_with_best(low: np.ndarray, high: np.ndarray) -> list[int]:
     """Indices of the systems that nobody surely beats."""
     return [i for i, (best, _) in enumerate(rank_intervals(low, high)) if best == 1]
-
-
-def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm (1979) adjusted p of a family; NaN entries stay NaN and are no part of the family."""
-    given = np.asarray(p, dtype=np.float64)
-    adjusted = np.full(given.shape, np.nan)
-    family = np.flatnonzero(np.isfinite(given))
-    order = family[np.argsort(given[family], kind="stable")]
-    steps = given[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
-    return adjusted
