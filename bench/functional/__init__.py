@@ -18,6 +18,7 @@ from bench.functional.frechet import (
     frechet_joint_distance,
 )
 from bench.functional.inception import inception_score, inception_score_block_replicates
+from bench.functional.influence import frechet_influence, kernel_influence
 from bench.functional.kernel import cmmd, kernel_block_replicates, kernel_distance, kernel_distance_full
 from bench.functional.moments import Moments, merge_moments, moments
 from bench.functional.neighbours import density_coverage, precision_recall, precision_recall_block_replicates
@@ -42,12 +43,14 @@ __all__ = [
     "frechet_distance",
     "frechet_distance_from_factors",
     "frechet_distance_from_moments",
+    "frechet_influence",
     "frechet_joint_distance",
     "inception_score",
     "inception_score_block_replicates",
     "kernel_block_replicates",
     "kernel_distance",
     "kernel_distance_full",
+    "kernel_influence",
     "merge_moments",
     "moments",
     "precision_recall",
