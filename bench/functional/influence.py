@@ -1,8 +1,8 @@
 """What a single image does to a set metric: first-order influence on the Fréchet distance and on kernel distances.
 
-The mean of the squared influences over n is the sampling variance of the distance (the delta method: van der Vaart 1998,
-ch. 20), sums over the images of a prompt make it cluster-robust, differences of two systems' influences on the same
-prompts make it paired, and the largest ones name the images that cost most. The reference side is taken as fixed.
+The mean of the squared influences over n is the sampling variance of the distance (the delta method: van der Vaart
+1998, ch. 20), sums over the images of a prompt make it cluster-robust, differences of two systems' influences on the
+same prompts make it paired, and the largest ones name the images that cost most. The reference side is taken as fixed.
 """
 
 from __future__ import annotations
