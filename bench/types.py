@@ -233,7 +233,12 @@ class OutputCard:
     primary: bool = True
     """False: shown in the details, not in the main table."""
     estimator: Estimator | None = None
-    """None for scope set."""
+    """None for scope set, whose interval comes from contributions of images or from replicates."""
+
+
+def contribution(output: str) -> str:
+    """Column of samples.parquet whose mean is a set metric's output: value + influence of each image."""
+    return f"contribution to {output}"
 
 
 @dataclass(frozen=True)

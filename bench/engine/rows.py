@@ -31,6 +31,35 @@ class Slab:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A row of the run with all its frames: entries start..stop - 1 of a slab."""
+
+    key: str
+    sample: Sample
+    start: int
+    stop: int
+
+
+def wholes(slab: Slab) -> list[Whole]:
+    """The rows of a slab that have all their frames; a story with a frame missing is no row. Frames are adjacent."""
+    found, start = [], 0
+    while start < len(slab.keys):
+        sample, key = slab.samples[start], row_key(slab.keys[start], slab.samples[start])
+        stop = start + 1
+        while stop < len(slab.keys) and row_key(slab.keys[stop], slab.samples[stop]) == key:
+            stop += 1
+        if stop - start == sample.frames:
+            found.append(Whole(key, sample, start, stop))
+        start = stop
+    return found
+
+
+def row_key(key: str, sample: Sample) -> str:
+    """'sample#k' of an image's key, which names the frame too where there are several."""
+    return key if sample.frames == 1 else key.rpartition("#")[0]
+
+
+@dataclass(frozen=True)
 class Texts:
     """Encoded texts: extractor text -> text -> outputs."""
 
@@ -116,36 +145,38 @@ def arguments(
     texts: Texts,
     other: Callable[[Sample], Sample],
     pixels: Callable[[str], Any],
+    whole: Sequence[Whole] | None = None,
 ) -> dict[str, Any]:
-    """The arguments of `update` for a slab. `other` maps a row's sample to the one whose text and truth it is given."""
-    return {
-        name: _argument(view, slab, keys, texts, other, pixels)
-        for name, view in wanted.items()
-        if view.subject != "reference"
-    }
+    """The arguments of `update` for a slab. `other` maps a row's sample to the one whose text and truth it is given.
+
+    whole: rows instead of images; the generated side of each is then a sequence with one entry a frame.
+    """
+    found = {}
+    samples = [other(s) for s in (slab.samples if whole is None else [w.sample for w in whole])]
+    for name, view in wanted.items():
+        if view.subject == "generated":
+            images = _seen(view, slab, keys, pixels)
+            found[name] = images if whole is None else [images[w.start : w.stop] for w in whole]
+        elif view.subject != "reference":
+            found[name] = _told(view, samples, texts)
+    return found
 
 
-def _argument(
-    view: View,
-    slab: Slab,
-    keys: Mapping[str, str],
-    texts: Texts,
-    other: Callable[[Sample], Sample],
-    pixels: Callable[[str], Any],
-) -> Any:
+def _seen(view: View, slab: Slab, keys: Mapping[str, str], pixels: Callable[[str], Any]) -> Any:
+    if view.output == "facts":
+        return list(slab.facts)
+    if view.output == "image":
+        return [pixels(path) for path in slab.images]
+    return slab.views[keys[plain("extractor", view.extractor or "")]][view.output]
+
+
+def _told(view: View, samples: Sequence[Sample], texts: Texts) -> Any:
     extractor = plain("extractor", view.extractor) if view.extractor else ""
-    if view.subject == "generated":
-        if view.output == "facts":
-            return list(slab.facts)
-        if view.output == "image":
-            return [pixels(path) for path in slab.images]
-        return slab.views[keys[extractor]][view.output]
-    given = [other(s) for s in slab.samples]
     if view.output == "truth":
-        return given
+        return list(samples)
     if view.output == "text":
-        return [s.prompt if view.subject == "prompt" else list(s.captions) for s in given]
+        return [s.prompt if view.subject == "prompt" else list(s.captions) for s in samples]
     if view.subject == "prompt":
-        found = [texts.prompt(extractor, view.output, s) for s in given]
+        found = [texts.prompt(extractor, view.output, s) for s in samples]
         return torch.stack(found) if view.output in views.TENSORS else found
-    return [texts.captions(extractor, view.output, s) for s in given]
+    return [texts.captions(extractor, view.output, s) for s in samples]

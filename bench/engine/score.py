@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,16 @@ from bench.engine import rows as rows_of
 from bench.engine import views
 from bench.engine.chance import PERMUTATIONS, Matcher, permutable, permutation
 from bench.engine.looks import Eye
-from bench.engine.plan import BLOCKS, Plan, blocks, dataset_identity
+from bench.engine.plan import Plan, blocks, dataset_identity
 from bench.engine.resolve import Asked
+from bench.engine.sets import of_set, within
+from bench.engine.table import Rows
 from bench.errors import Incomplete, TooFew
 from bench.formats.images import decode
 from bench.registry import plain
 from bench.spec import digest, parse
 from bench.stats.bootstrap import estimate, interval
-from bench.stats.jackknife import jackknife_interval
-from bench.types import MetricCard, OutputCard, Sample, Score, View
+from bench.types import MetricCard, OutputCard, Sample, Score
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class _Work:
     asked: Asked
     metric: Any
     twins: tuple[tuple[Any, Mapping[str, Sample]], ...]
+    rows: list[tuple[str, Sample]] = field(default_factory=list)
+    """'sample#k' of what it was fed, in order: one entry an image, or a story for metrics that take stories whole."""
 
 
 def score(
@@ -78,19 +81,17 @@ def score(
     outcomes = rows_of.outcomes(plan)
     keys = {text: eye.key for text, eye in eyes.items()}
     works = [_work(one, plan) for one in asked]
-    seen: list[tuple[str, Sample]] = []
     matcher = Matcher(plan, keys, texts)
     used = sorted({keys[e] for one in asked for e in _generated(one.card)} | matcher.keys)
     with _threads(plan.rows):
         for slab in rows_of.slabs(plan, used, common):
-            seen += zip(slab.keys, slab.samples, strict=True)
             matcher.see(slab)
             for work in works:
                 _feed(work, slab, keys, texts, plan.folder)
             advance(len(slab.keys))
         scored = Scored([], {}, {}, matcher.notes())
         for work in works:
-            _finish(work, plan, eyes, reference, outcomes, seen, common, scored)
+            _finish(work, plan, eyes, reference, outcomes, common, scored)
             store.crash_point("metric-scored")
     return scored
 
@@ -127,12 +128,21 @@ def _feed(work: _Work, slab: rows_of.Slab, keys: Mapping[str, str], texts: rows_
         return decode(store.image_path(folder, path))
 
     wanted = work.asked.card.views
-    given = rows_of.arguments(wanted, slab, keys, texts, lambda s: s, pixels)
-    work.metric.update(ids=list(slab.keys), **given)
+    whole = rows_of.wholes(slab) if work.metric.frames else None
+    if whole is None:
+        rows = [(rows_of.row_key(k, s), s) for k, s in zip(slab.keys, slab.samples, strict=True)]
+    else:
+        rows = [(w.key, w.sample) for w in whole]
+    if not rows:
+        return
+    ids = list(slab.keys) if whole is None else [key for key, _ in rows]
+    given = rows_of.arguments(wanted, slab, keys, texts, lambda s: s, pixels, whole)
+    work.metric.update(ids=ids, **given)
+    work.rows.extend(rows)
     for twin, other in work.twins:
         swapped = {n: v for n, v in wanted.items() if v.subject in ("prompt", "captions", "sample")}
-        fresh = rows_of.arguments(swapped, slab, keys, texts, lambda s, other=other: other[s.id], pixels)  # type: ignore[misc]
-        twin.update(ids=list(slab.keys), **{**given, **fresh})
+        fresh = rows_of.arguments(swapped, slab, keys, texts, lambda s, other=other: other[s.id], pixels, whole)  # type: ignore[misc]
+        twin.update(ids=ids, **{**given, **fresh})
 
 
 # ---- from a fed metric to scores -----------------------------------------------------------------------------------
@@ -144,7 +154,6 @@ def _finish(
     eyes: Mapping[str, Eye],
     reference: Reference | None,
     outcomes: pd.DataFrame,
-    seen: Sequence[tuple[str, Sample]],
     common: frozenset[str] | None,
     scored: Scored,
 ) -> None:
@@ -154,21 +163,25 @@ def _finish(
         protocol["common"] = digest(sorted(common))
     mark = digest(protocol)
     scored.protocols[mark] = protocol
-    base = Score(
-        asked.text, "", None, n=len(seen), n_missing=_missing(outcomes), policy=protocol["missing"], protocol=mark
-    )
+    base = Score(asked.text, "", None, n=len(work.rows), policy=protocol["missing"], protocol=mark)
+    rows = Rows.of(outcomes, work.rows, plan.resolved.samples)
     try:
-        metric.need(len(seen))
+        metric.need(len(work.rows))
         if asked.card.scope == "set":
-            scored.scores += _set_scores(work, base, eyes, reference, plan, seen)
+            base = dataclasses.replace(base, n_missing=int((outcomes["status"] != "ok").sum()))
+            feed_reference(metric, asked.card, eyes, reference)
+            block = blocks(plan.resolved.samples)
+            block_of = np.array([block[sample.id] for _, sample in work.rows])
+            found, columns = of_set(asked.card, metric, values(metric, asked.card), base, rows, block_of)
         else:
-            scored.scores += _row_scores(work, base, outcomes, plan, seen, scored.columns)
+            base = dataclasses.replace(base, n_missing=int(rows.missing.sum()))
+            found, columns = _of_rows(work, base, rows)
     except TooFew as error:
-        scored.scores += [dataclasses.replace(base, output=o.name, note=str(error)) for o in asked.card.outputs]
-
-
-def _missing(outcomes: pd.DataFrame) -> int:
-    return int((outcomes["status"] != "ok").sum())
+        found = [dataclasses.replace(base, output=o.name, note=str(error)) for o in asked.card.outputs]
+        columns = {}
+    scored.scores += found
+    for name, values_of in columns.items():
+        scored.columns[f"{asked.card.metric}:{name}"] = pd.Series(values_of, index=rows.keys)
 
 
 def values(metric: Any, card: MetricCard) -> dict[str, float]:
@@ -178,87 +191,27 @@ def values(metric: Any, card: MetricCard) -> dict[str, float]:
     return {name: float(value) for name, value in named.items()}
 
 
-def _set_scores(
-    work: _Work,
-    base: Score,
-    eyes: Mapping[str, Eye],
-    reference: Reference | None,
-    plan: Plan,
-    seen: Sequence[tuple[str, Sample]],
-) -> list[Score]:
-    card, metric = work.asked.card, work.metric
+def feed_reference(metric: Any, card: MetricCard, eyes: Mapping[str, Eye], reference: Reference | None) -> None:
+    """Give a set metric its reference rows (or statistics), where it wants any."""
     for argument, view in card.views.items():
-        if view.subject == "reference":
-            feed_reference([metric, *(t for t, _ in work.twins)], argument, view, eyes, reference)
-    found = values(metric, card)
-    block = blocks(plan.resolved.samples)
-    replicates = _replicates(metric, [block[sample.id] for _, sample in seen])
-    return [_set_score(o, found[o.name], base, replicates) for o in card.outputs]
-
-
-def _replicates(metric: Any, block: Sequence[int]) -> Mapping[str, Any] | None:
-    """None when a block is empty or a replicate would have too few rows."""
-    try:
-        return metric.replicates(block) if len(set(block)) == BLOCKS else None
-    except TooFew:
-        return None
-
-
-def _set_score(output: OutputCard, value: float, base: Score, replicates: Mapping[str, Any] | None) -> Score:
-    if not replicates or output.name not in replicates:
-        return dataclasses.replace(base, output=output.name, value=value, method="no interval: too few images")
-    left_out = tuple(float(v) for v in replicates[output.name])
-    low, high, method = jackknife_interval(value, left_out)
-    ends = _ends(output, low, high)
-    return dataclasses.replace(
-        base, output=output.name, value=value, low=ends[0], high=ends[1], method=method, replicates=left_out
-    )
-
-
-def _ends(output: OutputCard, low: float, high: float) -> tuple[float | None, float | None]:
-    """Interval ends within the output's bounds; None where there is no interval."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return None, None
-    return (
-        float(low if output.low is None else max(low, output.low)),
-        float(high if output.high is None else min(high, output.high)),
-    )
-
-
-def feed_reference(
-    metrics: Sequence[Any], argument: str, view: View, eyes: Mapping[str, Eye], reference: Reference | None
-) -> None:
-    """Give set metrics their reference rows (or statistics)."""
-    if reference is None:
-        raise Incomplete("The run has no reference images; add --reference.")
-    if reference.statistics is not None:
-        for metric in metrics:
+        if view.subject != "reference":
+            continue
+        if reference is None:
+            raise Incomplete("The run has no reference images; add --reference.")
+        if reference.statistics is not None:
             metric.use_statistics(reference.statistics)
-        return
-    for path in reference.files[eyes[plain("extractor", view.extractor or "")].key]:
-        rows = views.read(path).outputs[view.output]
-        for metric in metrics:
-            metric.update(**{argument: rows})
+            continue
+        for path in reference.files[eyes[plain("extractor", view.extractor or "")].key]:
+            metric.update(**{argument: views.read(path).outputs[view.output]})
 
 
-def _row_scores(
-    work: _Work,
-    base: Score,
-    outcomes: pd.DataFrame,
-    plan: Plan,
-    seen: Sequence[tuple[str, Sample]],
-    columns: dict[str, pd.Series],
-) -> list[Score]:
+def _of_rows(work: _Work, base: Score, rows: Rows) -> tuple[list[Score], dict[str, np.ndarray]]:
     card, metric = work.asked.card, work.metric
     table = metric.table()
-    samples = {s.id: s for s in plan.resolved.samples}
-    worst = metric.missing() if base.policy == "worst" else {}
-    frame, groups, tags = _full_table(table, outcomes, seen, worst, samples)
-    for column in table:
-        columns[f"{card.metric}:{column}"] = pd.Series(frame[column], index=_row_keys(outcomes))
+    frame = rows.spread(table, metric.missing() if base.policy == "worst" else {})
     scores = []
     for output in card.outputs:
-        value, low, high, method = _estimate(output, {**frame, **tags}, groups)
+        value, low, high, method = _estimate(output, {**frame, **rows.tags}, rows.groups)
         chance = [values(twin, card)[output.name] for twin, _ in work.twins]
         scores.append(
             dataclasses.replace(
@@ -266,7 +219,7 @@ def _row_scores(
                 chance=float(np.mean(chance)) if chance and np.isfinite(chance).all() else None,
             )
         )  # fmt: skip
-    return scores
+    return scores, frame
 
 
 def _counted(output: OutputCard, table: Mapping[str, np.ndarray]) -> int:
@@ -284,36 +237,7 @@ def _estimate(
     if not np.isfinite(value):
         return None, None, None, "no row to which it applies"
     low, high, method = interval(output.estimator, data, groups, proportion=(output.low, output.high) == (0.0, 1.0))
-    return (float(value), *_ends(output, low, high), method)
-
-
-def _row_keys(outcomes: pd.DataFrame) -> list[str]:
-    return [f"{s}#{k}" for s, k in zip(outcomes["sample"], outcomes["k"], strict=True)]
-
-
-def _full_table(
-    table: Mapping[str, np.ndarray],
-    outcomes: pd.DataFrame,
-    seen: Sequence[tuple[str, Sample]],
-    worst: Mapping[str, float],
-    samples: Mapping[str, Sample],
-) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray]]:
-    """Columns, groups and tags over all rows of the run, with missing rows as worst score or NaN."""
-    firsts = outcomes[outcomes["frame"] == 0]
-    keys = [f"{s}#{k}" for s, k in zip(firsts["sample"], firsts["k"], strict=True)]
-    place = {key: i for i, key in enumerate(keys)}
-    where = np.array([place[key] for key, _ in seen], dtype=int)
-    missing = (firsts["status"] != "ok").to_numpy()
-    frame = {}
-    for column, values_of in table.items():
-        full = np.full(len(keys), np.nan)
-        full[missing] = worst.get(column, np.nan)
-        full[where] = np.asarray(values_of, dtype=np.float64)
-        frame[column] = full
-    ids = list(firsts["sample"])
-    names = sorted({name for s in samples.values() for name in s.tags})
-    tags = {name: np.array([samples[i].tags.get(name, "") for i in ids], dtype=object) for name in names}
-    return frame, np.array([samples[i].group for i in ids], dtype=object), tags
+    return (float(value), *within(output, low, high), method)
 
 
 # ---- protocol ------------------------------------------------------------------------------------------------------

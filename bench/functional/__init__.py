@@ -17,7 +17,11 @@ from bench.functional.frechet import (
     frechet_distance_from_moments,
     frechet_joint_distance,
 )
-from bench.functional.inception import inception_score, inception_score_block_replicates
+from bench.functional.inception import (
+    inception_score,
+    inception_score_block_replicates,
+    inception_score_influence,
+)
 from bench.functional.influence import frechet_influence, kernel_influence
 from bench.functional.kernel import cmmd, kernel_block_replicates, kernel_distance, kernel_distance_full
 from bench.functional.moments import Moments, merge_moments, moments
@@ -47,6 +51,7 @@ __all__ = [
     "frechet_joint_distance",
     "inception_score",
     "inception_score_block_replicates",
+    "inception_score_influence",
     "kernel_block_replicates",
     "kernel_distance",
     "kernel_distance_full",

@@ -88,3 +88,23 @@ def inception_score_block_replicates(
     n, gain, mass = (s.sum(1, keepdim=True) - s for s in sums)
     scores = torch.where(n > 0, _scores(n.clamp_min(1), gain, mass), 0.0)
     return scores.sum(0) / (n > 0).sum(0)
+
+
+def inception_score_influence(logits: torch.Tensor, *, splits: int = 10, seed: int = 2020) -> torch.Tensor:
+    """Logits (n, c) -> (n,) float64 influence of each row on the mean over splits, with mean 0 in each split.
+
+    In a split with score s the derivative of exp(mean KL) is s (KL(p_i | p) - log s): moving weight to a row changes
+    the marginal too, whose part cancels but for this.
+    """
+    x = checks.features(logits, "logits")
+    split = _split_of(len(x), splits, seed).to(x.device)
+    one = torch.zeros(len(x), dtype=torch.long, device=x.device)
+    n, gain, mass = (s[:, 0] for s in _sums(x, split, splits, one, 1))
+    score, log_marginal = _scores(n, gain, mass), (mass / n[:, None]).log()
+    found = x.new_empty(len(x), dtype=torch.float64)
+    for rows in torch.arange(len(x), device=x.device).split(_ROWS):
+        log_p = x[rows].double().log_softmax(1)
+        p = log_p.exp()
+        divergence = torch.where(p > 0, p * (log_p - log_marginal[split[rows]]), 0.0).sum(1)
+        found[rows] = score[split[rows]] * (divergence - score[split[rows]].log()) * len(x) / (splits * n[split[rows]])
+    return found

@@ -68,6 +68,14 @@ class Metric(torchmetrics.Metric):
                 found[output.estimator.columns[0]] = bound
         return found
 
+    def influence(self) -> dict[str, np.ndarray]:
+        """Set metrics: output -> (n,) float64 influence of each generated row, in order, with mean 0.
+
+        The first-order change of the value when weight moves to that row: the value's variance is that of their mean.
+        Outputs that have none are left out, and get replicates. TooFew where they are not valid for so few rows.
+        """
+        return {}
+
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray] | None:
         """Set metrics: output -> (B,) values with each block of generated rows left out (delete-a-block jackknife).
 

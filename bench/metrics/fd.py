@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bench.functional import Factor, factor, frechet_block_replicates, frechet_distance_from_factors
+from bench.functional import (
+    Factor,
+    factor,
+    frechet_block_replicates,
+    frechet_distance_from_factors,
+    frechet_influence,
+)
 from bench.functional.frechet import factor_from_moments
 from bench.metrics.sets import TwoSided, as_replicates, statistics_of
 from bench.registry import register
@@ -51,6 +57,9 @@ class FrechetDistance(TwoSided):
 
     def compute(self) -> torch.Tensor:
         return frechet_distance_from_factors(factor(self.rows("generated")), self.reference())
+
+    def influence(self) -> dict[str, np.ndarray]:
+        return as_replicates(value=frechet_influence(self.rows("generated"), self.reference()))
 
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
         return as_replicates(value=frechet_block_replicates(self.rows("generated"), blocks, self.reference()))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from bench.functional import checks, inception_score, inception_score_block_replicates
+from bench.functional import checks, inception_score, inception_score_influence
 from bench.metrics.base import Metric
 from bench.metrics.sets import as_replicates
 from bench.registry import register
@@ -50,6 +50,5 @@ class InceptionScore(Metric):
     def compute(self) -> torch.Tensor:
         return inception_score(self._logits(), splits=self.splits, seed=self.seed)[0]
 
-    def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        logits = self._logits()
-        return as_replicates(value=inception_score_block_replicates(logits, blocks, splits=self.splits, seed=self.seed))
+    def influence(self) -> dict[str, np.ndarray]:
+        return as_replicates(value=inception_score_influence(self._logits(), splits=self.splits, seed=self.seed))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 
-from bench.functional import kernel_block_replicates, kernel_distance
+from bench.functional import kernel_distance, kernel_influence
 from bench.metrics.sets import TwoSided, as_replicates
 from bench.registry import register
 from bench.types import OutputCard
@@ -24,7 +22,7 @@ class KernelDistance(TwoSided):
     """Unbiased MMD^2 with a cubic kernel, mean over random subsets; may be slightly negative for equal distributions.
 
     Subsets are drawn by row number, as in torch-fidelity, so that the order of rows matters a little. Its interval
-    comes from the all-pairs estimate with blocks left out, which the subsets estimate with added noise.
+    comes from the influences on the all-pairs estimate, which the subsets estimate with added noise.
     """
 
     outputs = (OutputCard("value", "KD", "lower", None),)
@@ -46,6 +44,5 @@ class KernelDistance(TwoSided):
         )
         return mean
 
-    def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray]:
-        generated, reference = self.both()
-        return as_replicates(value=kernel_block_replicates(generated, blocks, reference))
+    def influence(self) -> dict[str, np.ndarray]:
+        return as_replicates(value=kernel_influence(*self.both()))

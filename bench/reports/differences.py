@@ -1,4 +1,5 @@
-"""Differences between runs of one comparison: rows paired by (sample, k), set metrics by jackknife block."""
+"""Differences between runs of one comparison: rows paired by (sample, k), set metrics by what images contribute,
+else by jackknife block."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from bench.reports.nouns import Cell, Difference, Kind, System
 from bench.stats.families import holm
 from bench.stats.jackknife import jackknife_difference
 from bench.stats.paired import paired
-from bench.types import Direction, Estimator, MetricCard, OutputCard, Score
+from bench.types import Direction, Estimator, MetricCard, OutputCard, Score, contribution
 
 ALPHA = 0.05
 
@@ -82,10 +83,14 @@ def difference(
     a, b = scores[system], scores[reference]
     if a is None or b is None or a.value is None or b.value is None:
         raise Refused(f"one of the two has no score{_why(a, b)}")
-    if output.estimator is None:
-        found = _of_sets(a, b)
+    estimator = output.estimator
+    if estimator is None:
+        _same_number(a, b)
+        estimator = _contributions(tables, card, output, (system, reference))
+    if estimator is None:
+        found = _of_blocks(a, b)
     else:
-        found = _of_rows(tables, card, output.estimator, output.direction, system, reference)
+        found = _of_rows(tables, card, estimator, output.direction, system, reference)
     made = Difference(system=system, reference=reference, p_holm=found["p"], **found)
     return dataclasses.replace(made, kind=kind_of(made, output.direction))
 
@@ -96,12 +101,22 @@ def _why(a: Score | None, b: Score | None) -> str:
     return f" ({told})" if told else ""
 
 
-def _of_sets(a: Score, b: Score) -> dict[str, Any]:
+def _contributions(tables: Tables, card: MetricCard, output: OutputCard, pair: Sequence[int]) -> Estimator | None:
+    """The mean of what single images contribute to a set metric, where both runs have them."""
+    column = contribution(output.name)
+    both = all(f"{card.metric}:{column}" in tables.frame(i) for i in pair)
+    return Estimator("mean", (column,)) if both else None
+
+
+def _same_number(a: Score, b: Score) -> None:
     if a.n != b.n:
         raise Refused(
             f"set metrics depend on the number of images, and there are {a.n} and {b.n}; "
             "`bench score A B --common` scores the common ones"
         )
+
+
+def _of_blocks(a: Score, b: Score) -> dict[str, Any]:
     if not a.replicates or not b.replicates:
         raise Refused("no jackknife replicates are stored")
     if len(a.replicates) != len(b.replicates):

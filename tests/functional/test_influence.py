@@ -51,6 +51,29 @@ def test_influences_agree_with_leaving_rows_out(seed):
         assert float(moved.std() / influence.std()) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("splits", [1, 7])
+def test_the_influence_on_the_inception_score_is_the_derivative(splits):
+    logits = rows(50, 4, 9) * 0.5
+    found = F.inception_score_influence(logits, splits=splits)
+    assert float(found.mean()) == pytest.approx(0, abs=1e-12)
+    if splits == 1:
+        log_p = logits.log_softmax(1)
+
+        def score(weight: torch.Tensor) -> float:
+            weight = weight / weight.sum()
+            marginal = weight @ log_p.exp()
+            return float((weight @ (log_p.exp() * (log_p - marginal.log())).sum(1)).exp())
+
+        for i in (0, 49):
+            step = torch.zeros(50, dtype=torch.float64)
+            step[i] = 1e-6
+            slope = 50 * (score(1 + step) - score(1 - step)) / 2e-6
+            assert float(found[i]) == pytest.approx(slope, rel=1e-5)
+    left_out = F.inception_score_block_replicates(logits, range(50), splits=splits)
+    moved = -(left_out - left_out.mean())
+    assert float(torch.corrcoef(torch.stack([found, moved]))[0, 1]) > 0.97
+
+
 def test_one_dimension_is_the_closed_form():
     x = torch.tensor([[0.0], [1.0], [5.0], [6.0]], dtype=torch.float64)
     y = torch.tensor([[0.0], [2.0], [4.0]], dtype=torch.float64)
