@@ -89,8 +89,12 @@ def compare(
     out: str | Path | None = None,
     baseline: str | None = None,
     force: bool = False,
+    by: str = "",
 ) -> Comparison:
-    """Compare runs; with `out`, write the report there. NotComparable when protocols differ and `force` is off."""
+    """Compare runs; with `out`, write the report there. NotComparable when protocols differ and `force` is off.
+
+    by: the metric that the report's best and worst prompts go by; default the first primary per-image one.
+    """
     from bench.reports.comparison import compare as compared
 
     found = [p if isinstance(p, Run) else str(p) for p in paths]
@@ -98,7 +102,7 @@ def compare(
     if out is not None:
         from bench.reports.write import write_report
 
-        write_report(comparison, Path(out))
+        write_report(comparison, Path(out), by=by)
     return comparison
 
 

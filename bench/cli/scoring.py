@@ -59,9 +59,12 @@ def score(
 @out_option
 @root_option
 @click.option("--baseline", help="Label of the system that the others are compared with.")
+@click.option("--by", default="", help="Metric that the best and worst prompts go by, e.g. fid: what each image adds.")
 @click.option("--force", is_flag=True, help="Compare what is not comparable, marked as such.")
 @json_option
-def compare(runs: tuple[str, ...], report: str, root: str, baseline: str | None, force: bool, as_json: bool) -> None:
+def compare(
+    runs: tuple[str, ...], report: str, root: str, baseline: str | None, by: str, force: bool, as_json: bool
+) -> None:
     """Compare runs, print the table and write the report.
 
     RUN is a run's folder, a folder of runs, or a label.
@@ -72,7 +75,7 @@ def compare(runs: tuple[str, ...], report: str, root: str, baseline: str | None,
 
     found = [api.load_run(folder) for folder in run_folders(runs, root)]
     out = Path(report) if report else report_folder(found, root)
-    comparison = api.compare([r.path for r in found], out=out, baseline=baseline, force=force)
+    comparison = api.compare([r.path for r in found], out=out, baseline=baseline, force=force, by=by)
     page = str(out / "index.html")
     if as_json:
         print_json({"report": page, "runs": [r.path for r in found], "comparison": as_data(comparison)})

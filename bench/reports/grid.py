@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from bench import store
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError, did_you_mean
 from bench.formats.images import decode, mime, thumbnail
 from bench.reports.differences import Tables
 from bench.reports.nouns import Comparison, Row
+from bench.types import contribution
 
 SIZE = 192
 """Longest side of a thumbnail in pixels; smaller images are kept as they are."""
@@ -27,6 +28,8 @@ BUDGET = 12_000_000
 """Bytes of all thumbnails as text in the page."""
 PROMPTS = 12
 EXTREMES = 4
+LONGEST = 2000
+"""Characters of a prompt that are shown."""
 PIXEL_ART = 96
 """Images up to this side are enlarged without smoothing."""
 
@@ -122,6 +125,11 @@ def _made(path: str) -> Thumbnail | str:
     return Thumbnail(key, uri, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
+def words(prompt: str) -> str:
+    """A prompt as the page shows it: whole, unless it is a file's worth of text."""
+    return prompt if len(prompt) <= LONGEST else f"{prompt[:LONGEST]}… ({len(prompt)} characters)"
+
+
 def prompt_grid(comparison: Comparison, tables: Tables, album: Album, *, prompts: int = PROMPTS) -> list[PromptRow]:
     """The first common prompts, each with its first common image of every system (in the comparison's order)."""
     keys = tables.common()
@@ -133,7 +141,7 @@ def prompt_grid(comparison: Comparison, tables: Tables, album: Album, *, prompts
         ]
         first = _row(tables, 0, sample, k)
         row = PromptRow(
-            str(sample), str(first["prompt"]), int(k), _reference(comparison, 0, first, album), tuple(pictures)
+            str(sample), words(str(first["prompt"])), int(k), _reference(comparison, 0, first, album), tuple(pictures)
         )
         if album.admit(row):
             found.append(row)
@@ -141,17 +149,36 @@ def prompt_grid(comparison: Comparison, tables: Tables, album: Album, *, prompts
 
 
 def chosen_row(comparison: Comparison, metric: str = "") -> Row | None:
-    """The row that best and worst prompts go by: the metric asked for, else the first primary per-sample mean."""
+    """The row that best and worst prompts go by: the metric asked for (by name, alias, text or label), else the first
+    primary per-sample mean.
+
+    A set metric goes by what images contribute to it, where the runs have that. UsageError for an unknown name.
+    """
     fit = [
         r for r in comparison.rows
         if r.output.estimator is not None and r.output.estimator.kind in ("mean", "macro", "median")
         and r.card.scope == "sample" and r.direction != "none"
     ]  # fmt: skip
-    wanted = (
-        [r for r in fit if metric in (r.metric, r.title, r.card.name, f"{r.metric}.{r.output.name}")] if metric else []
-    )
-    first = [r for r in fit if r.primary]
-    return next(iter([*wanted, *first, *fit]), None)
+    if not metric:
+        return next(iter([*(r for r in fit if r.primary), *fit]), None)
+    sets = [r for r in comparison.rows if r.card.scope == "set"]
+    names = {name: r for r in reversed([*fit, *sets]) for name in _names(r)}
+    if metric not in names:
+        raise UsageError(
+            f"No metric of these runs is called '{metric}' and says something of single prompts."
+            f"{did_you_mean(metric, names)}"
+        )
+    return names[metric]
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    return (row.metric, row.title, row.card.name, row.label, f"{row.metric}.{row.output.name}")
+
+
+def _column(row: Row) -> str:
+    """Column of samples.parquet with one value an image."""
+    estimator = row.output.estimator
+    return f"{row.metric}:{estimator.columns[0] if estimator is not None else contribution(row.output.name)}"
 
 
 def extremes(
@@ -167,8 +194,7 @@ def _extremes(
     comparison: Comparison, tables: Tables, album: Album, row: Row, system: int, count: int
 ) -> Extremes | None:
     frame = tables.frame(system)
-    assert row.output.estimator is not None
-    column = f"{row.metric}:{row.output.estimator.columns[0]}"
+    column = _column(row)
     if column not in frame or row.cells[system] is None:
         return None
     known = frame[np.isfinite(frame[column].to_numpy(dtype=float)) & (frame["status"] == "ok")]
@@ -205,7 +231,7 @@ def _extreme(
     picture = _picture(comparison, tables, system, shown, album, float(shown[column]))
     reference = _reference(comparison, system, shown, album)
     mean = float(images[column].mean())
-    return PromptRow(str(shown["sample"]), str(shown["prompt"]), int(shown["k"]), reference, (picture,), mean)
+    return PromptRow(str(shown["sample"]), words(str(shown["prompt"])), int(shown["k"]), reference, (picture,), mean)
 
 
 def _row(tables: Tables, system: int, sample: str, k: int) -> pd.Series:

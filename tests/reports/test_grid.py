@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from bench import store
+from bench.errors import UsageError
 from bench.reports.comparison import compare
 from bench.reports.differences import Tables
 from bench.reports.grid import Album, chosen_row, extremes, prompt_grid
@@ -80,7 +82,22 @@ def test_best_and_worst_are_the_extremes_of_the_prompts_means(make):
 def test_the_metric_can_be_chosen(make):
     found, _, _ = parts([make("a", seed=1)])
     assert chosen_row(found, "object-presence").label == "Objects present"
-    assert chosen_row(found, "unknown").label == "CLIPScore"
+    with pytest.raises(UsageError, match="Did you mean clipscore or"):
+        chosen_row(found, "clipscor")
+
+
+def test_set_metrics_go_by_what_images_contribute(make):
+    a = make("a", seed=1)
+    frame = store.samples(a)
+    costs = np.random.default_rng(0).standard_normal(len(frame))
+    found, _, _ = parts([a])
+    row = next(r for r in found.rows if r.card.scope == "set")
+    frame[f"{row.metric}:contribution to {row.output.name}"] = costs * (1 if row.direction == "lower" else -1)
+    store.write_parquet(Path(a) / "samples.parquet", frame)
+    found, tables, album = parts([a])
+    (one,) = extremes(found, tables, album, chosen_row(found, row.title), count=2)
+    dearest = frame.assign(cost=costs)[frame["status"] == "ok"].nlargest(2, "cost")
+    assert [r.sample for r in one.worst] == list(dearest["sample"])
 
 
 def test_reference_pictures_are_shown_where_they_lie(make, tmp_path):
