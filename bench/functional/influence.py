@@ -20,8 +20,9 @@ def frechet_influence(generated: torch.Tensor, reference: Factor) -> torch.Tenso
 
     2 (m - mr)'(x - m) + (x - m)'(I - T)(x - m) less its mean, where T is the optimal transport map from the generated
     to the reference Gaussian, T S T = Sr (the gradient of the Bures distance in S: Takatsu 2011, lemma 3.2 ff.). With
-    x - m = L z and S = L L', (x - m)'T(x - m) = z'(L' Sr L)^(1/2) z, so that no inverse is formed. TooFew for n <= d,
-    where S is singular and T is not defined.
+    x - m = L z and S = L L', (x - m)'T(x - m) = z'(L' Sr L)^(1/2) z, so that no inverse is formed. Where S is singular
+    (features that never fire, images that are all alike) L spans what the images span, and weight that moves among them
+    stays there. TooFew for n <= d, where S is singular by lack of images and the first order says nothing.
     """
     x = checks.features(generated, "generated", least=2).double()
     n, d = x.shape
@@ -29,13 +30,24 @@ def frechet_influence(generated: torch.Tensor, reference: Factor) -> torch.Tenso
         raise TooFew(f"The influence of an image is defined for more images than features; there are {n} and {d}.")
     mean = x.mean(0)
     centred = x - mean
-    lower = torch.linalg.cholesky(centred.T @ centred / n)
-    white = torch.linalg.solve_triangular(lower, centred.T, upper=False)
+    lower, white = _whitened(centred)
     across = reference.rows @ lower
     values, vectors = torch.linalg.eigh(across.T @ across)
     moved = values.clamp_min(0).sqrt() @ (vectors.T @ white).square()
     found = 2 * centred @ (mean - reference.mean) + centred.square().sum(1) - moved
     return found - found.mean()
+
+
+def _whitened(centred: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(n, d) -> L (d, r) and z (r, n) with centred' = L z and mean z z' = I, r the rank."""
+    covariance = centred.T @ centred / len(centred)
+    lower, failed = torch.linalg.cholesky_ex(covariance)
+    if not failed:
+        return lower, torch.linalg.solve_triangular(lower, centred.T, upper=False)
+    values, vectors = torch.linalg.eigh(covariance)
+    kept = values > values[-1] * len(values) * torch.finfo(values.dtype).eps
+    root = values[kept].sqrt()
+    return vectors[:, kept] * root, (vectors[:, kept].T @ centred.T) / root[:, None]
 
 
 def kernel_influence(generated: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -19,9 +19,9 @@ def weighted_distance(x: torch.Tensor, weight: torch.Tensor, reference: F.Factor
     """The distance of the weighted sample (covariance over n, as the derivative is taken)."""
     weight = weight / weight.sum()
     mean = weight @ x
-    cov = (x - mean).T @ (weight[:, None] * (x - mean))
-    values = torch.linalg.eigvalsh(reference.rows @ cov @ reference.rows.T).clamp_min(0)
-    return float((mean - reference.mean).square().sum() + cov.trace() + reference.trace - 2 * values.sqrt().sum())
+    root = weight.sqrt()[:, None] * (x - mean)
+    across = torch.linalg.svdvals(reference.rows @ root.T).sum()
+    return float((mean - reference.mean).square().sum() + root.square().sum() + reference.trace - 2 * across)
 
 
 def test_the_frechet_influence_is_the_derivative():
@@ -35,6 +35,17 @@ def test_the_frechet_influence_is_the_derivative():
         slope = 40 * (weighted_distance(x, up, reference) - weighted_distance(x, down, reference)) / (2 * step)
         assert float(found[i]) == pytest.approx(slope, rel=1e-5)
     assert float(found.sum()) == pytest.approx(0, abs=1e-9)
+
+
+def test_features_that_never_fire_and_images_all_alike_have_their_influence():
+    x, y = rows(40, 3, 0), rows(60, 5, 1)
+    dead = torch.cat([x, torch.zeros(40, 1, dtype=torch.float64), x[:, :1] - x[:, 1:2]], 1)  # rank 3 of 5
+    found = F.frechet_influence(dead, F.factor(y))
+    step = torch.zeros(40, dtype=torch.float64)
+    step[7] = 1e-5
+    up, down = (weighted_distance(dead, 1 + way * step, F.factor(y)) for way in (1, -1))
+    assert float(found[7]) == pytest.approx(40 * (up - down) / 2e-5, rel=1e-4)
+    assert F.frechet_influence(dead[:1].expand(40, 5), F.factor(y)).abs().max() < 1e-9
 
 
 @pytest.mark.parametrize("seed", [0, 3])
