@@ -137,7 +137,11 @@ def create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
     absent = [p.name for p in known.values() if p.default is p.empty and p.name not in params]
     if absent:
         raise UsageError(f"The {kind} '{name}' needs {', '.join(absent)}: write {name}({absent[0]}=...).")
-    return target(**{k: str(v) if isinstance(v, Spec) else v for k, v in params.items()})
+    given_as = {k: str(v) if isinstance(v, Spec) else v for k, v in params.items()}
+    try:
+        return target(**given_as)
+    except (TypeError, ValueError) as error:  # a word where the constructor reckons with a number, say
+        raise UsageError(f"The {kind} '{Spec(name, params)}' cannot be made: {error}.") from error
 
 
 def resolved(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:

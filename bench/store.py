@@ -53,6 +53,13 @@ def crash_point(name: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+_UNWRITABLE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.ENOTDIR,
+     errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+)  # fmt: skip
+"""What a disk, or the place that was chosen on it, can have against a new file."""
+
+
 # ---- atomic writes -------------------------------------------------------------------------------------------------
 
 
@@ -62,7 +69,7 @@ def disk_errors(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG):
+        if error.errno in _UNWRITABLE:
             raise DiskError(
                 f"Cannot write {path}: {error.strerror}. What is finished is kept; make room or choose another "
                 "--root, then repeat the command to go on."

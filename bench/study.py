@@ -121,7 +121,7 @@ def expand_systems(texts: Sequence[str]) -> tuple[str, ...]:
         label, _, rest = text.rpartition("=") if "(" not in text else ("", "", text)
         if not is_path(rest) and Path(rest).is_dir() and rest not in entries("generator"):
             found.append(f"{label or rest}={os.path.join('.', rest)}")
-        elif is_path(text) and any(c in text for c in "*?[") and not Path(text).exists():
+        elif is_path(text) and any(c in _place(text) for c in "*?[") and not Path(text).exists():
             hits = sorted(h for h in glob.glob(os.path.expanduser(text)) if os.path.isdir(h))
             if not hits:
                 raise UsageError(f"No folder matches '{text}'.")
@@ -129,6 +129,12 @@ def expand_systems(texts: Sequence[str]) -> tuple[str, ...]:
         else:
             found.append(text)
     return tuple(found)
+
+
+def _place(text: str) -> str:
+    """The path of a system text: without its label, which may hold any sign but a slash."""
+    label, _, rest = text.rpartition("=")
+    return text if "/" in label or "\\" in label else rest
 
 
 def run_specs(study: Study) -> list[RunSpec]:

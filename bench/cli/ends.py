@@ -15,6 +15,7 @@ import traceback
 
 import click
 
+from bench.cli.say import say
 from bench.errors import (
     EXIT_DISK,
     EXIT_INCOMPLETE,
@@ -36,7 +37,7 @@ def end(error: BaseException, traced: bool = False) -> int:
         _let_go_of_stdout()
     with contextlib.suppress(OSError):
         for line in lines:
-            click.echo(line, err=True)
+            say(line, err=True)
     return code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bench.cli.options import json_option, online, print_json, root_option, table
+from bench.cli.say import say
 from bench.errors import EXIT_INCOMPLETE
 
 
@@ -26,7 +27,7 @@ def doctor(study: str | None, root: str, as_json: bool) -> int:
         print_json(found)
     else:
         rows = [[c.name, c.status, "; ".join(x for x in (c.where, c.help) if x)] for c in found]
-        click.echo(table(rows, ["what", "status", "where, and what helps"]))
+        say(table(rows, ["what", "status", "where, and what helps"]))
     bad = [c for c in found if c.status == "wrong" or (study and c.status == "missing" and not _optional(c.name))]
     return EXIT_INCOMPLETE if bad else 0
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from bench.cli.say import say
+
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 """Read by the hub libraries when they are imported."""
 
@@ -110,4 +112,4 @@ def print_comparison(comparison: Any) -> None:
     from bench.reports.text import table as drawn
 
     encoding = str(getattr(sys.stdout, "encoding", "")).lower()
-    click.echo(drawn(comparison, ascii_only=not encoding.startswith("utf")))
+    say(drawn(comparison, ascii_only=not encoding.startswith("utf")))

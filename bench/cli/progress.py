@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-import click
+from bench.cli.say import say, visible
 
 EVERY = 10.0
 """Seconds between plain lines within a phase."""
@@ -83,7 +83,7 @@ class Plain:
         self._say(text)
 
     def _say(self, text: str) -> None:
-        click.echo(text, err=True)
+        say(text, err=True)
 
     def close(self) -> None:
         """End the phase, finished or not, with its line."""
@@ -118,7 +118,7 @@ class Live(Plain):
         if self.bar is None:
             super()._say(text)
         else:
-            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         if self.bar is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bench.cli.options import execution, json_option, options_of, out_option, print_comparison, print_json
+from bench.cli.say import say
 from bench.errors import EXIT_INCOMPLETE
 
 _STUDY = ("dataset", "prompts", "reference", "panel", "only", "match", "seed", "repeats", "missing", "report")
@@ -58,7 +59,7 @@ def run(
 
     if dry_run:
         found = api.plan(study, options=options)
-        print_json(found.as_dict()) if as_json else click.echo("\n".join(found.lines()))
+        print_json(found.as_dict()) if as_json else say("\n".join(found.lines()))
         return 0
     runs = api.run(study, options=options)
     if options.shard is not None:
@@ -115,7 +116,7 @@ def _print(comparison: Any, runs: Sequence[Any], report: Path, as_json: bool) ->
         print_json({"report": page, "runs": [r.path for r in runs], "comparison": as_data(comparison)})
         return
     print_comparison(comparison)
-    click.echo(f"report: {page}")
+    say(f"report: {page}")
 
 
 def _holes(runs: Sequence[Any]) -> int:
@@ -126,7 +127,7 @@ def _holes(runs: Sequence[Any]) -> int:
         if lacking:
             code = EXIT_INCOMPLETE
             told = ", ".join(f"{v} {k}" for k, v in lacking.items())
-            click.echo(
+            say(
                 f"incomplete: {one.label} has {told} of {sum(one.counts.values())} images; --only present scores what "
                 "is there.",
                 err=True,

@@ -16,6 +16,7 @@ from bench.cli.options import (
     print_json,
     root_option,
 )
+from bench.cli.say import say
 
 
 @click.command()
@@ -51,7 +52,7 @@ def score(
     if as_json:
         print_json(found)
         return
-    click.echo("\n\n".join(run_text(r) for r in found))
+    say("\n\n".join(run_text(r) for r in found))
 
 
 @click.command()
@@ -81,4 +82,4 @@ def compare(
         print_json({"report": page, "runs": [r.path for r in found], "comparison": as_data(comparison)})
         return
     print_comparison(comparison)
-    click.echo(f"report: {page}")
+    say(f"report: {page}")

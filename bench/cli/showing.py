@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bench.cli.options import json_option, online, print_json, root_option
+from bench.cli.say import say
 
 
 @click.command()
@@ -55,7 +56,7 @@ def _run(folder: Path, form: str | None, as_json: bool) -> None:
         print_json(found)
         return
     forms = {"methods": papers.methods, "latex": papers.latex, "markdown": papers.markdown}
-    click.echo(forms.get(form or "", run_text)(found))
+    say(forms.get(form or "", run_text)(found))
 
 
 def _namesakes(name: str, root: str) -> None:
@@ -63,7 +64,7 @@ def _namesakes(name: str, root: str) -> None:
     from bench.cli.naming import labels
 
     for folder in labels(root).get(name, ()):
-        click.echo(f"a run is called {name} too: bench show {folder}", err=True)
+        say(f"a run is called {name} too: bench show {folder}", err=True)
 
 
 # ---- plug-ins ------------------------------------------------------------------------------------------------------
@@ -93,4 +94,4 @@ def _plugin(name: str, as_json: bool) -> None:
     from bench.cli.plugins import about, text
 
     found = about(name)
-    print_json(found) if as_json else click.echo("\n\n".join(text(one) for one in found))
+    print_json(found) if as_json else say("\n\n".join(text(one) for one in found))

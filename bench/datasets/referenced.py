@@ -66,7 +66,7 @@ class Referenced(Dataset):
                 check()
             except BenchError as error:
                 found += error.messages
-        return found
+        return list(dict.fromkeys(found))
 
     def _check_reference(self) -> None:
         if self.statistics:
@@ -135,12 +135,20 @@ def _check_statistics(path: str) -> None:
     try:
         with np.load(path, allow_pickle=False) as content:
             names = set(content.files)
-            shape = content["mu"].shape if "mu" in names else None
+            arrays = [content[name] for name in ("mu", "sigma") if name in names]
     except FileNotFoundError:
         raise DataError(f"The statistics '{path}' do not exist.") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:  # AttributeError: a bare .npy array
         raise DataError(f"The statistics '{path}' are no .npz file: {error}.") from None
-    if not {"mu", "sigma"} <= names:
-        raise DataError(f"The statistics '{path}' hold {', '.join(sorted(names))}; they need mu (d,) and sigma (d, d).")
-    if shape is None or len(shape) != 1:
-        raise DataError(f"The statistics '{path}' have mu of shape {shape}; it must be (d,).")
+    if len(arrays) < 2:
+        there = ", ".join(sorted(names)) or "nothing"
+        raise DataError(f"The statistics '{path}' hold {there}; they need mu (d,) and sigma (d, d).")
+    mu, sigma = arrays
+    if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
+        raise DataError(
+            f"The statistics '{path}' have mu of shape {mu.shape} and sigma of shape {sigma.shape}; they must be (d,) "
+            "and (d, d)."
+        )
+    for name, array in (("mu", mu), ("sigma", sigma)):
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise DataError(f"The {name} of the statistics '{path}' holds something else than finite numbers.")

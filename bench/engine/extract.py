@@ -21,7 +21,7 @@ from bench.engine.generate import Made, input_digest, outcome_records, produce, 
 from bench.engine.looks import Batch, Eye, Look, ahead, look
 from bench.engine.options import Options
 from bench.engine.plan import Plan, Row
-from bench.errors import StoreError
+from bench.errors import Incomplete, StoreError
 from bench.types import Outcome, PixelFacts
 
 
@@ -53,6 +53,17 @@ def outcomes_path(folder: Path, shard: int) -> Path:
     return folder / "shards" / "outcomes" / f"{shard:05d}.parquet"
 
 
+def read_outcomes(folder: Path, shard: int, columns: list[str] | None = None) -> pd.DataFrame:
+    """A shard's outcomes; StoreError when their file is damaged."""
+    path = outcomes_path(folder, shard)
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # pyarrow's own kinds, and ValueError
+        raise StoreError(f"{path} is damaged ({error}); repeat the run's command to make it again.") from error
+
+
 def view_path(folder: Path, key: str, shard: int) -> Path:
     """Where an extractor's rows of a shard lie."""
     return folder / "shards" / "views" / key / f"{shard:05d}.safetensors"
@@ -74,7 +85,10 @@ def _todo(plan: Plan, index: int, eyes: Sequence[Eye]) -> Todo:
     rows, path = plan.shards[index], outcomes_path(plan.folder, index)
     if not path.is_file():
         return Todo(index, rows, True, tuple(eyes))
-    frame = pd.read_parquet(path)
+    try:
+        frame = read_outcomes(plan.folder, index)
+    except StoreError:
+        return Todo(index, rows, True, tuple(eyes))
     if not plan.resolved.generator.existing and (frame["status"] == "failed").any():
         return Todo(index, rows, True, tuple(eyes))
     lacking = tuple(e for e in eyes if not _fits(view_path(plan.folder, e.key, index), expected_inputs(rows, frame, e)))
@@ -120,19 +134,32 @@ def _work(plan: Plan, todos: Sequence[Todo]) -> Iterator[tuple[Todo, Made]]:
 
 def _recorded(plan: Plan, todo: Todo) -> Iterator[Made]:
     """Rows whose outcomes are known; their images are only to be looked at by further extractors."""
-    frame = pd.read_parquet(outcomes_path(plan.folder, todo.index))
+    frame = read_outcomes(plan.folder, todo.index)
     by_row = {key: part for key, part in frame.groupby(["sample", "k"], sort=False)}
     for row in todo.rows:
         part = by_row[row.sample.id, row.request.k]
         first = part.iloc[0]
-        yield Made(row, Outcome(path="\n".join(part["image"]), status=first["status"], reason=first["reason"]))
+        digests = tuple(part["digest"]) if first["status"] == "ok" else None
+        outcome = Outcome(path="\n".join(part["image"]), status=first["status"], reason=first["reason"])
+        yield Made(row, outcome, digests)
 
 
 def _see(task: tuple[Todo, Made], plan: Plan, cache: Cache) -> Seen:
     todo, made = task
     outcome, frames = settle(made, plan.folder)
+    if made.digests is not None and made.digests != tuple(f.facts.digest for f in frames):
+        raise Incomplete(_changed(made, outcome, plan))
     looks = [tuple(look(todo.eyes, f.pixels, f.facts.digest, made.row.sample, cache)) for f in frames]
     return Seen(made.row, outcome, tuple((f.path, f.facts) for f in frames), tuple(looks))
+
+
+def _changed(made: Made, outcome: Outcome, plan: Plan) -> str:
+    """A further extractor must see the images that the others saw."""
+    what = outcome.reason if outcome.status != "ok" else "The image is not the one that was recorded."
+    return (
+        f"The images of sample '{made.row.sample.id}' have changed since the run {plan.folder} was made. {what} "
+        "Restore it, or move the run away and repeat its command."
+    )
 
 
 def _shard(plan: Plan, todo: Todo, stream: Iterator[Seen], cache: Cache, options: Options) -> None:

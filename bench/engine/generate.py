@@ -7,6 +7,7 @@ run.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -33,6 +34,8 @@ class Made:
 
     row: Row
     outcome: Outcome
+    digests: tuple[str, ...] | None = None
+    """Of the pixels of each frame, where they were recorded before: they must not have changed since."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,20 @@ def produce(generator: Any, rows: Sequence[Row], folder: Path) -> Iterator[Made]
 
 def _batches(rows: Sequence[Row], generator: Any, folder: Path) -> Iterator[tuple[bool, list[Row]]]:
     def there(row: Row) -> bool:
-        return not generator.existing and all((folder / "images" / n).is_file() for n in row.file_names())
+        return not generator.existing and all(_whole(folder / "images" / n) for n in row.file_names())
 
     for done, group in itertools.groupby(rows, key=there):
         members = list(group)
         for i in range(0, len(members), generator.batch_size):
             yield done, members[i : i + generator.batch_size]
+
+
+def _whole(path: Path) -> bool:
+    """Whether an image that an interrupted run left can be read: it was not flushed, and a power cut may empty it."""
+    try:
+        return path.is_file() and decode(path).size > 0
+    except BadImage:
+        return False
 
 
 def _restored(row: Row, folder: Path) -> Outcome:
@@ -135,9 +146,14 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with store.disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encode_png(pixels))
-        store.crash_point("image-temp")
-        os.replace(temporary, path)
+        try:
+            temporary.write_bytes(encode_png(pixels))
+            store.crash_point("image-temp")
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
     store.crash_point("image-written")
 
 

@@ -6,6 +6,7 @@ of one may be the images of the others.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from bench.engine.precision import effects
 from bench.engine.record import joined, run_record, samples_table
 from bench.engine.resolve import Opened, open_dataset, resolve
 from bench.engine.score import score
-from bench.engine.session import Session, reference_of, texts_of
+from bench.engine.session import Session, overlong_texts, reference_of, texts_of
 from bench.errors import StoreError, UsageError
 from bench.types import Run, RunSpec
 
@@ -43,7 +44,7 @@ def prepare(specs: Sequence[RunSpec], options: Options, generators: Mapping[str,
                 options.progress.line(f"{spec.label}: {line}")
             found.append(plans.make(resolved, options.root))
         except UsageError as error:
-            for message in error.messages:
+            for message in dict.fromkeys(error.messages):
                 problems.setdefault(message, []).append(spec.label)
     if problems:
         raise UsageError(*(m if len(who) == len(specs) else f"{', '.join(who)}: {m}" for m, who in problems.items()))
@@ -122,7 +123,9 @@ def _manifest(plan: Plan) -> None:
 
 def _measured(plan: Plan, options: Options, seconds: float, rows: int, forwards: Mapping[str, int]) -> None:
     path = plan.folder / ("measured.json" if options.shard is None else f"measured-{_lock_name(options)}.json")
-    past = store.read_json(path)["passes"] if path.is_file() else []
+    past: list[Any] = []
+    with contextlib.suppress(StoreError, FileNotFoundError, KeyError, TypeError):  # times are no reason to stop
+        past = list(store.read_json(path)["passes"])
     now = {
         "seconds": round(seconds, 3), "rows": rows, "rows_per_second": round(rows / max(seconds, 1e-9), 3),
         "forwards": dict(forwards), "device": options.device, "dtype": options.dtype, "workers": options.threads,
@@ -159,6 +162,7 @@ def _scored(
     outcomes = rows_of.outcomes(plan)
     options.progress.phase(title, "score", int((outcomes["status"] == "ok").sum()) if common is None else len(common))
     found = score(plan, asked, eyes, texts, reference, options.progress.advance, common)
+    found.notes += overlong_texts(plan, asked, session)
     run, samples = run_record(plan, pool, found, outcomes, options), samples_table(plan, found, outcomes)
     if store.is_run(plan.folder):
         run, samples = joined(store.load(plan.folder), run, samples)

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from bench.engine.extract import outcomes_path, view_path
+from bench.engine.extract import read_outcomes, view_path
 from bench.engine.looks import Eye
 from bench.engine.plan import Plan
 from bench.engine.score import Reference
@@ -43,7 +41,7 @@ def _files_of(one: Member, eye: Eye) -> Iterator[Path]:
         path = view_path(one.folder, eye.key, shard)
         if path.is_file():
             yield path
-        elif (pd.read_parquet(outcomes_path(one.folder, shard), columns=["status"])["status"] == "ok").any():
+        elif (read_outcomes(one.folder, shard, ["status"])["status"] == "ok").any():
             name = getattr(eye.extractor, "plugin_name", "the extractor")
             raise Incomplete(
                 f"{one.folder} is part of the pooled reference and has no views of {name} yet; score all systems of "

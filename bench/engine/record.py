@@ -18,6 +18,7 @@ from bench.engine.pool import Member
 from bench.engine.provenance import provenance
 from bench.engine.score import Scored
 from bench.engine.shared import shared_folder
+from bench.errors import StoreError
 from bench.spec import safe_id
 from bench.types import Run, Sample, Score
 
@@ -83,19 +84,41 @@ def run_record(plan: Plan, pool: Sequence[Member], found: Scored, outcomes: pd.D
             "pool": [[m.folder.name, m.digest, m.shards] for m in pool] if spec.reference == "others" else [],
         },
         counts={str(k): int(v) for k, v in firsts["status"].value_counts().sort_index().items()},
-        notes=tuple(dict.fromkeys([*resolved.notes, *found.notes])),
+        notes=tuple(dict.fromkeys([*resolved.notes, *found.notes, *_other_sizes(outcomes, spec.size)])),
     )  # fmt: skip
+
+
+def _other_sizes(outcomes: pd.DataFrame, asked: tuple[int, int] | None) -> list[str]:
+    """A line when images were asked for in one size and came in another."""
+    fine = outcomes[outcomes["status"] == "ok"]
+    if asked is None or fine.empty:
+        return []
+    odd = fine[(fine["width"] != asked[0]) | (fine["height"] != asked[1])]
+    if odd.empty:
+        return []
+    first = f"{odd['width'].iloc[0]} x {odd['height'].iloc[0]} for '{odd['sample'].iloc[0]}'"
+    return [f"{len(odd)} of {len(fine)} images are not of the size {asked[0]} x {asked[1]} asked for (first: {first})."]
+
+
+def _past(old: Run, kept: Sequence[Score]) -> tuple[pd.DataFrame, list[str]]:
+    """The table of a run as it was, empty where it is damaged, and what is to be said then."""
+    try:
+        return store.samples(old.path), []
+    except StoreError:
+        metrics = dict.fromkeys(s.metric for s in kept)
+        said = f"samples.parquet was damaged; the scores of {', '.join(metrics)} went with it: score them again."
+        return pd.DataFrame(), [said] if metrics else []
 
 
 def joined(old: Run, new: Run, samples: pd.DataFrame) -> tuple[Run, pd.DataFrame]:
     """The new scores beside those old ones that they do not replace."""
     fresh = {s.metric for s in new.scores}
     kept: list[Score] = [s for s in old.scores if s.metric not in fresh and s.metric in old.cards]
-    marks = {s.protocol for s in kept}
-    past = store.samples(old.path)
-    same = past["digest"].equals(samples["digest"]) and past["sample"].equals(samples["sample"])
+    past, lost = _past(old, kept)
+    same = past["digest"].equals(samples["digest"]) and past["sample"].equals(samples["sample"]) if len(past) else False
     if kept and not same:
-        kept, marks = [], set()
+        kept = []
+    marks = {s.protocol for s in kept}
     for name in past.columns if kept else ():
         metric = name.rpartition(":")[0]
         if name not in samples.columns and any(s.metric == metric for s in kept):
@@ -107,6 +130,6 @@ def joined(old: Run, new: Run, samples: pd.DataFrame) -> tuple[Run, pd.DataFrame
         scores=(*kept, *new.scores),
         cards={**{m: old.cards[m] for m in {s.metric for s in kept}}, **new.cards},
         protocols={**{k: v for k, v in old.protocols.items() if k in marks}, **new.protocols},
-        notes=tuple(dict.fromkeys([*old.notes, *new.notes])) if kept else new.notes,
+        notes=tuple(dict.fromkeys([*old.notes, *new.notes] if kept else [*new.notes, *lost])),
     )
     return run, samples

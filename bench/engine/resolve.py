@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import aliases, registry
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, DataError, UsageError
+from bench.formats.textfiles import lines, read_text
 from bench.registry import plain
 from bench.spec import Spec, System, digest, order_key, parse, parse_system
 from bench.study import merge_extractor
@@ -160,12 +161,9 @@ def present(samples: Sequence[Sample], generator: Any) -> list[Sample]:
 
 def _listed(path: str, ordered: list[Sample], every: Mapping[str, Sample]) -> list[Sample]:
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            wanted = {line.strip() for line in file if line.strip()}
-    except OSError as error:
-        raise UsageError(
-            f"--only takes first:N, present, or a file of sample ids, one a line; '{path}' cannot be read ({error})."
-        ) from error
+        wanted = {line.strip() for line in lines(read_text(path)) if line.strip()}
+    except DataError as error:
+        raise UsageError(f"--only takes first:N, present, or a file of sample ids, one a line. {error}") from error
     unknown = sorted(wanted - set(every))
     if unknown:
         raise UsageError(f"{path} names {len(unknown)} ids that the dataset lacks, e.g. '{unknown[0]}'.")

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from bench.engine import views
-from bench.engine.extract import outcomes_path, view_path
+from bench.engine.extract import outcomes_path, read_outcomes, view_path
 from bench.engine.plan import Plan, Row
 from bench.errors import Incomplete
 from bench.registry import plain
@@ -83,16 +83,14 @@ def outcomes(plan: Plan) -> pd.DataFrame:
             f"{plan.folder} lacks {len(absent)} of {len(plan.shards)} shards (the first: {absent[0]}); run the missing "
             "--shard parts, or repeat `bench run` without --shard, then score again."
         )
-    return pd.concat(
-        [pd.read_parquet(outcomes_path(plan.folder, i)) for i in range(len(plan.shards))], ignore_index=True
-    )
+    return pd.concat([read_outcomes(plan.folder, i) for i in range(len(plan.shards))], ignore_index=True)
 
 
 def image_keys(plan: Plan) -> list[str]:
     """The key of every image that a run has, in plan order."""
     found: list[str] = []
     for index, rows in enumerate(plan.shards):
-        frame = pd.read_parquet(outcomes_path(plan.folder, index))
+        frame = read_outcomes(plan.folder, index)
         found += _slab(plan, index, rows, frame[frame["status"] == "ok"], ()).keys
     return found
 
@@ -100,7 +98,7 @@ def image_keys(plan: Plan) -> list[str]:
 def slabs(plan: Plan, keys: Sequence[str], common: frozenset[str] | None = None) -> Iterator[Slab]:
     """The ok rows of every shard with the views of these extractor keys; of `common` images only, where given."""
     for index, rows in enumerate(plan.shards):
-        frame = pd.read_parquet(outcomes_path(plan.folder, index))
+        frame = read_outcomes(plan.folder, index)
         slab = _slab(plan, index, rows, frame[frame["status"] == "ok"], keys)
         if common is not None:
             slab = _part(slab, [i for i, key in enumerate(slab.keys) if key in common])

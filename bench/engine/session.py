@@ -47,20 +47,39 @@ class Session:
 
 
 def texts_of(plan: Plan, asked: Sequence[Asked], session: Session) -> rows_of.Texts:
-    resolved, table = plan.resolved, {}
-    for text, eye in session.eyes_of(resolved, asked, ("prompt", "captions")).items():
-        subjects = {
-            v.subject
-            for a in asked
-            for v in a.card.views.values()
-            if v.extractor and plain("extractor", v.extractor) == text
-        }
-        wanted = [s.prompt for s in resolved.samples]
-        if "captions" in subjects:
-            wanted += [c for s in resolved.samples for c in s.captions]
-        table[text] = text_view(wanted, eye, plan.folder.parent, session.cache, session.options)
+    """The texts of a run as each extractor that reads texts sees them."""
+    table = {
+        text: text_view(_read_by(text, plan, asked), eye, plan.folder.parent, session.cache, session.options)
+        for text, eye in session.eyes_of(plan.resolved, asked, ("prompt", "captions")).items()
+    }
     store.crash_point("shared-done")
     return rows_of.Texts(table)
+
+
+def overlong_texts(plan: Plan, asked: Sequence[Asked], session: Session) -> list[str]:
+    """A line for each extractor that does not read some texts to their end."""
+    found = []
+    for text, eye in session.eyes_of(plan.resolved, asked, ("prompt", "captions")).items():
+        texts = list(dict.fromkeys(_read_by(text, plan, asked)))
+        if cut := eye.extractor.overlong(texts):
+            found.append(
+                f"{cut} of {len(texts)} texts are longer than the {eye.extractor.context} tokens that {text} reads: "
+                "their ends are not judged."
+            )
+    return found
+
+
+def _read_by(extractor: str, plan: Plan, asked: Sequence[Asked]) -> list[str]:
+    """The prompts of a run, and the captions where a metric asks this extractor for them."""
+    subjects = {
+        v.subject
+        for a in asked
+        for v in a.card.views.values()
+        if v.extractor and plain("extractor", v.extractor) == extractor
+    }
+    samples = plan.resolved.samples
+    captions = [c for s in samples for c in s.captions] if "captions" in subjects else []
+    return [*(s.prompt for s in samples), *captions]
 
 
 def reference_of(

@@ -54,7 +54,7 @@ def text_view(
     inputs = [text_digest(t) for t in distinct]
     path = shared_folder(folder) / "views" / eye.key / f"texts-{digest(inputs)[:16]}.safetensors"
     with _waiting_lock(path.with_suffix(".lock")):
-        if not path.is_file():
+        if not views.whole(path):
             views.write(path, _encode(distinct, inputs, eye, cache, options), done_point="texts-written")
             cache.add(path, inputs, eye.key)
     rows = views.read(path)
@@ -103,7 +103,7 @@ def reference_files(
         for e in eyes
     }
     with _waiting_lock(shared_folder(folder) / "reference.lock"):
-        todo = [(i, cut, [e for e in eyes if not files[e.key][i].is_file()]) for i, cut in enumerate(cuts)]
+        todo = [(i, cut, [e for e in eyes if not views.whole(files[e.key][i])]) for i, cut in enumerate(cuts)]
         todo = [(i, cut, lacking) for i, cut, lacking in todo if lacking]
         if todo:
             options.progress.phase("", "reference images", sum(len(cut) for _, cut, _ in todo))
@@ -118,7 +118,7 @@ def _look_at(dataset: Any, todo: list[Any], files: dict[str, list[Path]], cache:
         try:
             pixels = dataset.load_image(locator)
         except BadImage as error:
-            raise BadImage(f"The reference set cannot be used: {error} Remove the file or mend it.") from error
+            raise BadImage(f"The reference set cannot be used: {error}") from error
         facts = facts_of(pixels)
         return locator, facts, look(eyes, pixels, facts.digest, None, cache)
 

@@ -84,6 +84,14 @@ def read_inputs(path: Path) -> tuple[str, ...]:
         raise StoreError(f"{path} is damaged ({error}); delete it and repeat the command to make it again.") from error
 
 
+def whole(path: Path) -> bool:
+    """Whether a view file is there and not damaged (as far as its header and length tell)."""
+    try:
+        return path.is_file() and bool(read_inputs(path))
+    except StoreError:
+        return False
+
+
 def _loaded(name: str, tensor: torch.Tensor) -> Any:
     if name in TENSORS:
         return tensor

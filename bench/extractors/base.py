@@ -30,6 +30,8 @@ class Extractor:
     batch_size: int = 32
     """Fixed: the engine pads the last batch by repetition and cuts the rows off, so that results do not depend on
     it."""
+    context: int = 0
+    """Tokens of a text that it reads, its own marks included; 0: texts of any length."""
     caveat: str = ""
     """What readers of its numbers must know, e.g. 'random weights, seed 0'."""
 
@@ -41,6 +43,10 @@ class Extractor:
         """All that changes its outputs: weights (sha256 or seed), preprocessing, dtype-independent. JSON-able.
         Cheap."""
         raise NotImplementedError
+
+    def overlong(self, texts: Sequence[str]) -> int:
+        """How many of these distinct texts are longer than `context`, so that their ends are not judged."""
+        return 0
 
     def load(self, device: str = "cpu", dtype: str = "float32") -> None:
         """Bring the model into memory. Called once, before the first `extract_*`."""

@@ -2,8 +2,8 @@
 
 Images go through the model's own preprocessing, texts through its own tokenizer; embeddings are left unnormalised,
 for the metrics decide about that. Weights are one published tag (`pretrained=openai`, `laion2b_s34b_b79k`, ...), a
-file, or random by seed. Texts longer than the model's context are cut, as everywhere in the field, but counted in
-`truncated`.
+file, or random by seed. Texts longer than the model's context are cut, as everywhere in the field, and counted by
+`overlong`, so that a run can say so.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from bench.registry import register
 if TYPE_CHECKING:
     import torch
 
+_MARKS = 8
+"""More tokens than any tokenizer adds of its own to a text."""
+_SOME = 1024
+"""Texts that are counted at once."""
 _FILES = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.bin")
 
 
@@ -45,8 +49,6 @@ class OpenClip(Network):
     def __init__(self, model: str = "ViT-B-32", pretrained: str | None = None, seed: int | None = None) -> None:
         super().__init__(pretrained, seed)
         self.model = model
-        self._cut: set[str] = set()
-        self._tokenizer: Any = None
 
     # ---- what is meant ----
 
@@ -125,10 +127,10 @@ class OpenClip(Network):
         ]
 
     def preprocessing(self) -> Mapping[str, Any]:
-        return {**self.recipe.describe(), "context_length": self._context}
+        return {**self.recipe.describe(), "context_length": self.context}
 
     @property
-    def _context(self) -> int:
+    def context(self) -> int:  # type: ignore[override]
         return int(self.config["text_cfg"].get("context_length", 77))
 
     # ---- the network ----
@@ -152,11 +154,15 @@ class OpenClip(Network):
 
     def load(self, device: str = "cpu", dtype: str = "float32") -> None:
         super().load(device, dtype)
+        _ = self._tokenizer  # its absence is said before any image is seen
+
+    @cached_property
+    def _tokenizer(self) -> Any:
         with _quiet():
             import open_clip
 
             try:
-                self._tokenizer = open_clip.get_tokenizer(self.model)
+                return open_clip.get_tokenizer(self.model)
             except (OSError, ValueError) as error:
                 raise UsageError(
                     f"The tokenizer of {self.model} is not on this machine ({str(error).splitlines()[0][:120]}): "
@@ -182,21 +188,24 @@ class OpenClip(Network):
 
     # ---- texts ----
 
-    @property
-    def truncated(self) -> int:
-        """Number of distinct texts so far that were longer than the context."""
-        return len(self._cut)
+    def overlong(self, texts: Sequence[str]) -> int:
+        """Texts of fewer bytes than the context fit surely: a token is at least one byte."""
+        long = [text for text in texts if len(text.encode()) > self.context - _MARKS]
+        cut = (self._tokens(long[i : i + _SOME])[1].sum() for i in range(0, len(long), _SOME))
+        return int(sum(cut))
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
-        """(b, context) token ids; over-long texts are cut and counted."""
+        """(b, context) token ids; over-long texts are cut."""
         if any(not text.strip() for text in texts):
             raise UsageError("An empty text was given to open-clip; a text says at least one word.")
-        self._ready()
-        longer = self._tokenizer(list(texts), context_length=self._context + 1)
-        filler = self._tokenizer([""], context_length=self._context + 1)[0, -1]
-        over = longer[:, -1] != filler
-        self._cut.update(text for text, cut in zip(texts, over.tolist(), strict=True) if cut)
-        return self._tokenizer(list(texts), context_length=self._context) if bool(over.any()) else longer[:, :-1]
+        longer, cut = self._tokens(texts)
+        return self._tokenizer(list(texts), context_length=self.context) if bool(cut.any()) else longer[:, :-1]
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(b, context + 1) token ids, and (b,): which texts do not fit into the context."""
+        longer = self._tokenizer(list(texts), context_length=self.context + 1)
+        filler = self._tokenizer([""], context_length=self.context + 1)[0, -1]
+        return longer, longer[:, -1] != filler
 
 
 @contextmanager

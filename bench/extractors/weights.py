@@ -1,7 +1,7 @@
 """Weights of frozen models as files: where they are looked for, how they are checked, read and (if allowed) downloaded.
 
 Order of search: BENCH_HOME/weights, torch hub's checkpoints (where torchvision and torch-fidelity put theirs too),
-then the Hugging Face cache. Files are identified by their sha256, which is remembered by path, size and mtime,
+then the Hugging Face cache. Files are identified by their sha256, which is remembered by path, size and times,
 because hashing a gigabyte at every start would cost seconds. Only safetensors and `weights_only=True` pickles are
 read: a weights file is never allowed to run code, hence TorchScript archives are refused.
 
@@ -132,10 +132,14 @@ def absent(source: Source, who: str) -> str:
 
 
 def sha256(path: Path) -> str:
-    """sha256 (hex) of a file, remembered under BENCH_HOME by path, size and time of change."""
+    """sha256 (hex) of a file, remembered under BENCH_HOME by path, place on disk, size and times of change.
+
+    Archives and reproducible builds give every file one mtime, and networks of one architecture have one size: the
+    inode and its own time of change, which nobody can set, tell them apart.
+    """
     status = path.stat()
     where = str(path.resolve())
-    key = [where, status.st_size, status.st_mtime_ns]
+    key = [where, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     note = home() / "sha256" / f"{hashlib.sha256(where.encode()).hexdigest()[:32]}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(note.read_text())

@@ -31,7 +31,7 @@ class Listing:
     others: tuple[str, ...] = ()
     """Files that are no images by their ending, or hidden."""
     unusable: tuple[str, ...] = ()
-    """Images that cannot be used: broken links, names that are no UTF-8 or hold a line break (printable form)."""
+    """Images that cannot be used: broken links, pipes, names with a line break or no UTF-8 (printable form)."""
 
     def path(self, file: str) -> str:
         """Absolute path of a listed file."""
@@ -42,12 +42,16 @@ class Listing:
         found = []
         if self.others:
             found.append(f"{len(self.others)} files in {self.root} are no images: left out ({few(self.others)}).")
-        if self.unusable:
-            found.append(
-                f"{len(self.unusable)} images in {self.root} were left out, their names are not usable or their links "
-                f"are broken: {few(self.unusable)}."
-            )
-        return found
+        return [*found, *self.left_out()]
+
+    def left_out(self) -> list[str]:
+        """A line about images that cannot be used."""
+        if not self.unusable:
+            return []
+        return [
+            f"{len(self.unusable)} images in {self.root} were left out (no file behind the name, or a name with a line "
+            f"break or bytes that are no UTF-8): {few(self.unusable)}."
+        ]
 
 
 def few(names: Sequence[str], most: int = 3) -> str:

@@ -50,7 +50,9 @@ def decode(source: str | Path | bytes) -> np.ndarray:
     except BadImage:
         raise
     except (UnidentifiedImageError, KeyError):
-        raise BadImage(f"{name} is no image in a known format (PNG, JPEG, WebP, GIF, BMP, TIFF, ...).") from None
+        raise BadImage(
+            f"{name} is no image in a known format (PNG, JPEG, WebP, GIF, BMP, TIFF, ...); convert it or remove it."
+        ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadImage(f"{name} has more than {MAX_PIXELS} pixels; make it smaller.") from None
     except MemoryError:
@@ -115,7 +117,7 @@ def _read(path: str | Path, name: str) -> bytes:
         if stat.S_ISDIR(kind.st_mode):
             raise BadImage(f"{name} is a folder; give a file.")
         if not stat.S_ISREG(kind.st_mode):  # a pipe or device would block for ever
-            raise BadImage(f"{name} is no regular file (a pipe, socket or device).")
+            raise BadImage(f"{name} is no regular file (a pipe, socket or device); remove it.")
         if kind.st_size > MAX_BYTES:
             raise BadImage(f"{name} has {kind.st_size} bytes; at most {MAX_BYTES} are read.")
         with open(path, "rb") as file:
@@ -139,7 +141,9 @@ def _rgb(image: Image.Image, name: str) -> np.ndarray:
     if mode.startswith("I;16") or (mode == "I" and getattr(image, "format", None) == "PPM"):  # 16-bit PGM opens as I
         return np.repeat((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if mode in ("I", "F"):
-        raise BadImage(f"{name} has 32-bit pixels (mode {mode}), whose white is not defined; save it with 8.")
+        raise BadImage(
+            f"{name} has 32-bit pixels (mode {mode}), whose white is not defined; save it with 8 bits a channel."
+        )
     if image.has_transparency_data:
         return on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image if mode == "RGB" else image.convert("RGB"))

@@ -16,13 +16,15 @@ from typing import Any
 
 from bench.errors import DataError
 from bench.formats.tables import column_name, read_table
-from bench.formats.textfiles import lines, read_json, read_jsonl, read_text
+from bench.formats.textfiles import kind_of, lines, read_json, read_jsonl, read_text
 from bench.spec import safe_id
 from bench.types import Relation, Sample, Thing
 
 KINDS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 PROMPT_COLUMNS = ("prompt", "caption", "text")
 ID_COLUMNS = ("id", "sample_id", "unique_id", "prompt_id", "text_id")
+MOST_FRAMES, MOST_THINGS = 10_000, 10_000
+"""Frames of one sample, and objects of one kind in it: more is a slip of the pen that would fill the memory."""
 _FIELDS = ("captions", "group", "reference", "input_image", "frames", "meaning")
 _LIST_KEYS = ("prompts", "captions", "texts", "samples", "data")
 
@@ -82,7 +84,7 @@ def _json(path: str | Path) -> list[_Row]:
                 for key, value in content.items()
             ]
     if not isinstance(content, list):
-        raise DataError(f"'{path}' holds one {type(content).__name__}; give a list of prompts or an object id: text.")
+        raise DataError(f"'{path}' holds {kind_of(content)}; give a list of prompts or an object id: text.")
     return [_Row(f"entry {n}", _values(v, f"'{path}', entry {n}")) for n, v in enumerate(content, 1)]
 
 
@@ -93,7 +95,7 @@ def _values(value: Any, where: str) -> dict[str, Any]:
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
         return {"captions": value}
     if not isinstance(value, dict):
-        raise DataError(f"{where} is a {type(value).__name__}; give a text or an object with a prompt.")
+        raise DataError(f"{where} is {kind_of(value)}; give a text or an object with a prompt.")
     named = {column_name(key): v for key, v in value.items()}
     if not any(name in named for name in (*PROMPT_COLUMNS, "captions")):
         raise _no_column(where, list(named))
@@ -132,8 +134,7 @@ def _no_column(where: str, there: Sequence[str]) -> DataError:
 def _samples(rows: Sequence[_Row], path: str | Path) -> list[Sample]:
     texts = [_texts(row, path) for row in rows]
     ids, groups = _ids(rows, [found[0] for found in texts], path)
-    base = Path(path).parent
-    return [_sample(*each, base, line) for line, each in enumerate(zip(rows, texts, ids, groups, strict=True), 1)]
+    return [_sample(*each, path, line) for line, each in enumerate(zip(rows, texts, ids, groups, strict=True), 1)]
 
 
 def _texts(row: _Row, path: str | Path) -> tuple[str, ...]:
@@ -186,16 +187,17 @@ def _numbered(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _sample(row: _Row, texts: tuple[str, ...], name: str, group: str, base: Path, line: int) -> Sample:
+def _sample(row: _Row, texts: tuple[str, ...], name: str, group: str, path: str | Path, line: int) -> Sample:
     values = row.values
-    objects, relations = _geneval(values.get("include"))
+    where = f"'{path}', {row.where}"
+    objects, relations = _geneval(values.get("include"), where)
     return Sample(
         id=name,
         prompt=texts[0],
         captions=texts,
-        reference=_located(values.get("reference"), base),
-        input_image=_located(values.get("input_image"), base),
-        frames=_frames(values.get("frames"), row.where),
+        reference=_located(values.get("reference"), Path(path).parent),
+        input_image=_located(values.get("input_image"), Path(path).parent),
+        frames=_frames(values.get("frames"), where),
         objects=objects,
         relations=relations,
         group=str(values.get("group") or group).strip(),
@@ -218,23 +220,33 @@ def _located(value: Any, base: Path) -> str | None:
 def _frames(value: Any, where: str) -> int:
     if value in (None, ""):
         return 1
-    if not str(value).strip().isdecimal() or int(value) < 1:
-        raise DataError(f"{where}: frames is {value!r}; give a whole number from 1.")
-    return int(value)
+    text = str(value).strip()
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9 or not 1 <= int(text) <= MOST_FRAMES:
+        raise DataError(f"{where}: frames is {text[:40]!r}; give a whole number from 1 to {MOST_FRAMES}.")
+    return int(text)
 
 
-def _geneval(include: Any) -> tuple[tuple[Thing, ...], tuple[Relation, ...]]:
+def _geneval(include: Any, where: str) -> tuple[tuple[Thing, ...], tuple[Relation, ...]]:
     """GenEval's `include`: [{class, count, color?, position?: [predicate, index into include]}] -> truth."""
     if not isinstance(include, list) or not all(isinstance(entry, dict) and "class" in entry for entry in include):
         return (), ()
     objects: list[Thing] = []
     first: list[int] = []
-    relations = []
     for entry in include:
+        count = entry.get("count", 1)
+        if not isinstance(count, int) or not 1 <= count <= MOST_THINGS:
+            raise DataError(f"{where}: the count of '{entry['class']}' is {count!r}; give 1 to {MOST_THINGS}.")
         first.append(len(objects))
         colour = {"colour": str(entry["color"])} if entry.get("color") else {}
-        objects += [Thing(str(entry["class"]), colour)] * int(entry.get("count", 1))
-        if entry.get("position"):
-            predicate, target = entry["position"]
-            relations.append(Relation(first[-1], str(predicate), first[int(target)]))
-    return tuple(objects), tuple(relations)
+        objects += [Thing(str(entry["class"]), colour)] * count
+    placed = [(at, entry["position"]) for at, entry in enumerate(include) if entry.get("position")]
+    return tuple(objects), tuple(_placed(first, at, position, where) for at, position in placed)
+
+
+def _placed(first: Sequence[int], at: int, position: Any, where: str) -> Relation:
+    """`first`: the index of each entry's first object; `at`: the entry that has the position."""
+    if isinstance(position, list) and len(position) == 2:
+        predicate, target = position
+        if isinstance(predicate, str) and isinstance(target, int) and 0 <= target < len(first) and target != at:
+            return Relation(first[at], predicate, first[target])
+    raise DataError(f"{where}: the position {position!r} is not [predicate, number of another entry of include].")

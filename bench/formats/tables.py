@@ -35,6 +35,7 @@ def _rows(text: str, path: str | Path) -> list[tuple[int, list[str]]]:
     # newline="" keeps line ends inside quoted cells; bare CR files would otherwise not be split
     stream = io.StringIO(text if "\n" in text else text.replace("\r", "\n"), newline="")
     options: dict[str, object] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tab else {"delimiter": _mark(text)}
+    before = csv.field_size_limit(len(text))  # a cell may be as long as the file; the limit is the process's own
     reader = csv.reader(stream, strict=not tab, **options)  # type: ignore[arg-type]
     found: list[tuple[int, list[str]]] = []
     try:
@@ -42,6 +43,8 @@ def _rows(text: str, path: str | Path) -> list[tuple[int, list[str]]]:
             found.append((reader.line_num, row))
     except csv.Error as error:
         raise DataError(f"'{path}', line {reader.line_num}: {error}; check the quotation marks.") from None
+    finally:
+        csv.field_size_limit(before)
     while not any(cell.strip() for cell in found[-1][1]):
         found.pop()
     return found

@@ -18,6 +18,7 @@ from typing import Any
 from bench.errors import DataError
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -74,11 +75,25 @@ def read_jsonl(path: str | Path) -> Iterator[tuple[int, Any]]:
 
 def _parse(text: str, where: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
+        value = json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except json.JSONDecodeError as error:
         raise DataError(f"{where} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise DataError(f"{where} is nested too deeply to be read.") from None
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise DataError(f"{where} holds {half}, half of a character; write both halves or the character.") from None
+    except ValueError:  # Python reads whole numbers of a few thousand digits at most
+        raise DataError(f"{where} holds a number of too many digits; give it as a text in quotes.") from None
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words of people: 'a number', 'a list', ..."""
+    named = {bool: "true or false", str: "a text", list: "a list", dict: "an object", type(None): "null"}
+    return named.get(type(value), "a number")
 
 
 def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:

@@ -49,7 +49,9 @@ def finite(x: torch.Tensor, name: str, ids: Sequence[str] | None = None) -> None
 def same_width(a: torch.Tensor, b: torch.Tensor, names: str = "generated and reference") -> None:
     """UsageError unless both have the same number of columns."""
     if a.shape[1] != b.shape[1]:
-        raise UsageError(f"{names} must have equally many features; got {a.shape[1]} and {b.shape[1]}.")
+        raise UsageError(
+            f"{names} must have equally many features; got {a.shape[1]} and {b.shape[1]}: make both with one extractor."
+        )
 
 
 def unit(x: torch.Tensor, name: str, ids: Sequence[str] | None = None) -> torch.Tensor:

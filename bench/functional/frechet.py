@@ -83,7 +83,9 @@ def nuclear_norm(m: torch.Tensor) -> torch.Tensor:
 
 def _same_dimensions(generated: int, reference: int) -> None:
     if generated != reference:
-        raise UsageError(f"Both sides must have equally many features; got {generated} and {reference}.")
+        raise UsageError(
+            f"Both sides need equally many features; got {generated} and {reference}: make both with one extractor."
+        )
 
 
 def frechet_distance_from_factors(a: Factor, b: Factor) -> torch.Tensor:

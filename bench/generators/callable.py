@@ -8,6 +8,7 @@ arguments that it names among `sizes`/`size`, `frames`, `ids`/`id` are handed ov
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -71,7 +72,13 @@ class FromCallable(Generator):
         super().setup(context)
         self._function = self._load()
         if inspect.isclass(self._function):
-            made: Any = self._function(**self.params)
+            try:
+                with _quiet_stdout():
+                    made: Any = self._function(**self.params)
+            except (BenchError, MemoryError):
+                raise
+            except (Exception, SystemExit) as error:
+                raise UsageError(f"'{self.target}' cannot be made ({_said(error)}).") from error
             self._function = made
 
     def _load(self) -> Any:
@@ -92,12 +99,13 @@ class FromCallable(Generator):
         if self._function is None:
             raise UsageError(f"'{self.target}' was asked for images before its setup.")
         try:
-            images = self._call(requests)
+            with _quiet_stdout():
+                images = self._call(requests)
         except (BenchError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script's sys.exit ends an image, not the run
             if len(requests) == 1:
-                yield Outcome(status="failed", reason=f"{type(error).__name__}: {_one_line(error)}")
+                yield Outcome(status="failed", reason=_said(error))
             else:
                 for request in requests:
                     yield from self.generate([request])
@@ -154,10 +162,11 @@ def _arguments(function: Any, target: str) -> tuple[bool, list[str]]:
 
 def _from_module(name: str) -> Any:
     try:
-        return importlib.import_module(name)
-    except Exception as error:
+        with _quiet_stdout():
+            return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
         raise UsageError(
-            f"The module '{name}' cannot be imported ({type(error).__name__}: {_one_line(error)}); install it, put its "
+            f"The module '{name}' cannot be imported ({_said(error)}); install it, put its "
             "folder on PYTHONPATH, or name the file: path/to/file.py:function."
         ) from error
 
@@ -174,10 +183,11 @@ def _from_file(path: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before execution: dataclasses and pickles look their module up
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with _quiet_stdout():
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UsageError(f"'{path}' cannot be imported ({type(error).__name__}: {_one_line(error)}).") from error
+        raise UsageError(f"'{path}' cannot be imported ({_said(error)}).") from error
     return module
 
 
@@ -188,5 +198,12 @@ def _source(found: Any) -> str | None:
         return None
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+def _quiet_stdout() -> contextlib.AbstractContextManager[Any]:
+    """stdout is data: what the user's code prints goes to stderr."""
+    return contextlib.redirect_stdout(sys.stderr)
+
+
+def _said(error: BaseException) -> str:
+    """'ValueError: what it says', on one line."""
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -92,13 +92,20 @@ class Command(Generator):
                 raise GenerationFailed(f"'{self.command}' cannot be started: {error.strerror}.") from error
             try:
                 code = process.wait(self.timeout)
-                how = f"the program ended with exit code {code}"
+                how = f"the program {_ending(code)}"
             except subprocess.TimeoutExpired:
                 how = f"the program was stopped after {self.timeout:g} s"
             finally:  # also at Ctrl-C, and for what the program left running
                 _kill_group(process)
         tail = _tail(folder / "err") or _tail(folder / "out")
         return f"{how}; its last words: {tail}" if tail else how
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    known = {s.value: f" ({s.name})" for s in signal.Signals}
+    return f"was killed by signal {-code}{known.get(-code, '')}"
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

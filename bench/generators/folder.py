@@ -64,7 +64,7 @@ class Folder(Generator):
         try:
             self.matching = match(self.listing.files, list(context.samples.values()), self.rule, self._entries)
         except DataError as error:
-            raise DataError(f"{self.path}: {error}") from None
+            raise DataError(" ".join([f"{self.path}: {error}", *self.listing.left_out()])) from None
         for line in (*self.matching.summary(), *self.matching.preview(3)):
             context.notify(line)
 

@@ -129,14 +129,13 @@ def test_text_and_image_of_open_clip_itself(clip, pictures):
     torch.testing.assert_close(ours, seen, rtol=1e-4, atol=1e-4)
 
 
-def test_long_texts_are_cut_as_open_clip_cuts_and_counted_once(clip):
+def test_long_texts_are_cut_as_open_clip_cuts_and_counted(clip):
     import open_clip
 
     fits, long, longer = "word " * 75, "word " * 76, "other " * 200
-    before = clip.truncated
     tokens = clip.tokens([fits, long, longer, longer])
     assert torch.equal(tokens, open_clip.get_tokenizer("ViT-B-32")([fits, long, longer, longer]))
-    assert clip.truncated - before == 2
+    assert clip.context == 77 and clip.overlong([fits, long, longer, "short", "x" * 100]) == 2
 
 
 def test_an_empty_text_is_refused(clip):

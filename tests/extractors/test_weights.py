@@ -79,6 +79,16 @@ def test_sha256_is_remembered_and_noticed_to_be_stale(home, monkeypatch):
     assert weights.sha256(path) != DIGEST
 
 
+def test_sha256_is_not_fooled_by_equal_times_and_sizes(home):
+    """As archives make them: another content of the same length under the same name and mtime."""
+    path = put(home / "net.pth", BODY)
+    os.utime(path, ns=(1, 1))
+    assert weights.sha256(path) == DIGEST
+    path.write_bytes(BODY[:-1] + b"?")
+    os.utime(path, ns=(1, 1))
+    assert weights.sha256(path) != DIGEST
+
+
 # ---- reading ----
 
 
