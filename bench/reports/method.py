@@ -19,8 +19,8 @@ def method(comparison: Comparison) -> list[str]:
         "The unit of every statement is the prompt (or the dataset's own group of prompts): several images of one "
         "prompt are one observation. Intervals are 95 %: cluster bootstrap with "
         f"{RESAMPLES:,} resamples and seed 0 (BCa, or percentile where BCa is undefined), a t interval below "
-        f"{FEW_GROUPS} groups, Wilson's interval for a proportion with one image a prompt. Each number's own method is "
-        "in the table below.",
+        f"{FEW_GROUPS} groups and for differences, Wilson's interval for a proportion with one image a prompt. Each "
+        "number's own method is in the table below; what the methods are worth is measured in docs/statistics.md.",
         f"Differences are between each system and {against}, on the images that both have; an image that either lacks "
         f"is left out of both. p comes from {PERMUTATIONS:,} exchanges of the two runs within whole groups (two-sided) "
         "and is adjusted by Holm over the comparisons of one metric; a system is called better or worse only where the "
@@ -30,10 +30,11 @@ def method(comparison: Comparison) -> list[str]:
     ]
     if any(r.output.estimator is None for r in comparison.rows):
         found.append(
-            "Metrics of a whole set of images (such as a Fréchet distance) have no rows to resample: their intervals "
-            "come from the values with one block of prompts left out at a time (jackknife, t with blocks less one "
-            "degrees of freedom). The blocks are the same prompts in every run, so that differences pair block by "
-            "block. Such metrics depend on the number of images, and runs of unequal number are not subtracted."
+            "Metrics of a whole set of images (such as a Fréchet distance) have no rows to resample. Where an image's "
+            "influence on the metric is known in closed form, the score is the mean of what its images contribute, and "
+            "intervals and paired differences are those of a mean; elsewhere they come from the values with one block "
+            "of prompts left out at a time (jackknife, t with blocks less one degrees of freedom), the same prompts in "
+            "every run. Such metrics depend on the number of images, and runs of unequal number are not subtracted."
         )
     policies = {c.policy for r in comparison.rows for c in r.cells if c is not None and c.n_missing}
     if policies:

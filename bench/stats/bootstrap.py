@@ -84,14 +84,17 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
-def interval_of(made: Kernel, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL) -> Interval:
-    """The interval of a kernel of one system (`interval`, paired differences)."""
+def interval_of(
+    made: Kernel, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL, *, student: bool = False
+) -> Interval:
+    """The interval of a kernel of one system. student: Student's t on the linearised estimate with any number of groups
+    (paired differences, for which it keeps its level and BCa does not: docs/statistics.md)."""
     if made.groups < 2:
         return np.nan, np.nan, f"no interval: {'one group' if made.groups else 'no row'}"
     point, influence = float(_point(made)[0]), made.influence()
     if influence is not None and np.abs(influence).max() <= 1e-12 * max(1.0, abs(point)):
         return point, point, f"zero width: all {made.groups} groups are equal"
-    if influence is not None and made.groups < FEW_GROUPS:
+    if influence is not None and (student or made.groups < FEW_GROUPS):
         half = float(special.stdtrit(made.groups - 1, (1 + level) / 2)) * standard_error(influence)
         return point - half, point + half, f"t interval, {made.groups} groups"
     draws = replicates(made, resamples, seed)[:, 0]

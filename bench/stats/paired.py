@@ -2,7 +2,9 @@
 
 The unit is the group (prompt), not the image. A row that either run lacks is left out of both, so that the difference
 is between equal sets of prompts. The test exchanges the two runs within whole groups (Fisher's sign flips), which
-holds for every estimator and needs no distribution; p = (b + 1) / (B + 1) is never 0.
+holds for every estimator and needs no distribution; p = (b + 1) / (B + 1) is never 0. The interval of a difference is
+Student's t on the linearised estimate, of a median's the percentile bootstrap: differences of equal systems are nearly
+symmetric but heavy-tailed or mostly ties, where BCa's acceleration misleads (9 to 17 % false alarms).
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def paired(
     joint = complete(estimator, a, b)
     both = kernel(estimator, joint, groups)
     contrast = Contrast(both)
-    low, high, method = interval_of(contrast, resamples, seed, level)
+    low, high, method = interval_of(contrast, resamples, seed, level, student=True)
     delta = float(contrast.values(np.ones((1, both.groups)))[0, 0]) if both.groups else np.nan
     apart = _apart(both)
     signs = np.sign(np.where(np.abs(apart) <= 1e-12, 0.0, apart)) * (-1 if direction == "lower" else 1)
