@@ -48,15 +48,19 @@ class Study:
 
 
 _LISTS = ("systems", "metrics", "extractors")
+_POLICIES = ("worst", "exclude")
+"""What becomes of missing images."""
 
 
 def read_study(path: str | Path) -> Study:
     """A TOML study file; its keys are the fields of Study. Relative paths in it are relative to the file."""
     file = Path(path)
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"There is no study file {file}.") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is no valid TOML: {error}.") from error
     study = study_from(data, str(file))
@@ -72,7 +76,7 @@ def study_from(data: Mapping[str, Any], origin: str) -> Study:
     values = dict(data)
     for key in _LISTS:
         given = values.get(key, ())
-        if isinstance(given, str) or not all(isinstance(v, str) for v in given):
+        if not isinstance(given, list | tuple) or not all(isinstance(v, str) for v in given):
             raise UsageError(f"{origin}: '{key}' must be a list of texts, e.g. {key} = [\"...\"]; got {given!r}.")
         values[key] = tuple(given)
     for key in ("seed", "repeats"):
@@ -81,14 +85,21 @@ def study_from(data: Mapping[str, Any], origin: str) -> Study:
     for key in ("dataset", "prompts", "reference", "panel", "only", "match", "missing", "report"):
         if key in values and not isinstance(values[key], str):
             raise UsageError(f"{origin}: '{key}' must be a text; got {values[key]!r}.")
+    if values.get("repeats") is not None and values["repeats"] < 1:
+        raise UsageError(f"{origin}: 'repeats' must be a whole number from 1; got {values['repeats']}.")
+    if values.get("missing", "") not in ("", *_POLICIES):
+        raise UsageError(f"{origin}: 'missing' must be {' or '.join(_POLICIES)}; got {values['missing']!r}.")
+    factors = values.get("factors", {})
+    if not isinstance(factors, Mapping) or not all(isinstance(v, str) for v in factors.values()):
+        raise UsageError(f"{origin}: 'factors' must be a table of texts; got {factors!r}.")
     if values.get("size") is not None:
         values["size"] = _size(values["size"], origin)
     return Study(**values)
 
 
 def _size(given: Any, origin: str) -> tuple[int, int]:
-    pair = (given, given) if isinstance(given, int) else tuple(given)
-    if len(pair) != 2 or not all(isinstance(v, int) and v > 0 for v in pair):
+    pair = tuple(given) if isinstance(given, list | tuple) else (given, given)
+    if len(pair) != 2 or not all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in pair):
         raise UsageError(f"{origin}: 'size' must be [width, height] in pixels; got {given!r}.")
     return pair[0], pair[1]
 

@@ -17,7 +17,7 @@ from bench.engine import plan as plans
 from bench.engine import rows as rows_of
 from bench.engine.cache import Cache
 from bench.engine.extract import extract, outstanding
-from bench.engine.options import Options
+from bench.engine.options import Options, check_device
 from bench.engine.plan import Plan
 from bench.engine.pool import Member, member
 from bench.engine.precision import effects
@@ -31,6 +31,7 @@ from bench.types import Run, RunSpec
 
 def prepare(specs: Sequence[RunSpec], options: Options, generators: Mapping[str, Any] | None = None) -> list[Plan]:
     """Resolve and plan all runs; one UsageError with the problems of all."""
+    check_device(options.device)
     found: list[Plan] = []
     problems: dict[str, list[str]] = {}
     opened: dict[str, Opened] = {}

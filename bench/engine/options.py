@@ -56,6 +56,19 @@ class Options:
         return max(1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
 
 
+def check_device(device: str) -> None:
+    """UsageError unless torch can compute there."""
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+        raise UsageError(f"There is no device '{device}' here ({why}); use --device cpu.") from error
+
+
 def parse_shard(text: str) -> tuple[int, int]:
     """'i/n' with 0 <= i < n."""
     i, _, n = text.partition("/")

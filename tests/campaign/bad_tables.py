@@ -1,0 +1,25 @@
+"""All tables of the campaign, in the order of docs/bad-input.md."""
+
+from __future__ import annotations
+
+import bad_disks
+import bad_images
+import bad_makers
+import bad_names
+import bad_prompts
+import bad_settings
+import bad_weights
+from bad_case import Case
+
+TABLES: dict[str, list[Case]] = {
+    "Images": bad_images.CASES,
+    "Names of files": bad_names.CASES,
+    "Prompts and tables": bad_prompts.CASES,
+    "Studies and options": bad_settings.CASES,
+    "Programs and functions that make images": bad_makers.CASES,
+    "Weights, features and statistics": bad_weights.CASES,
+    "Disks, kills and damaged runs": bad_disks.CASES,
+}
+"""Heading -> cases."""
+
+ALL: list[Case] = [one for cases in TABLES.values() for one in cases]
