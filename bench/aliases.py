@@ -26,10 +26,10 @@ PANELS: dict[str, tuple[str, ...]] = {
     "rules": ("object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap"),
     "scenes": (
         "object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap",
-        "clipscore(extractor=scene-facts)", "r-precision(extractor=scene-facts)", "retrieval(extractor=scene-facts)",
-        "fd(extractor=timm(model=test_resnet,seed=0,size=64))",
-        "kd(extractor=timm(model=test_resnet,seed=0,size=64),subset_size=100)",
-        "prc(extractor=timm(model=test_resnet,seed=0,size=64))",
+        "clipscore(extractor=scene-clip)", "r-precision(extractor=scene-clip)",
+        "r-precision(extractor=scene-clip-independent)", "retrieval(extractor=scene-clip)",
+        "fd(extractor=scene-classifier)", "kd(extractor=scene-classifier,subset_size=100)",
+        "is(extractor=scene-classifier)", "prc(extractor=scene-classifier)",
         "collapse",
     ),
 }  # fmt: skip

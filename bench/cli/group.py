@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "score": ("bench.cli.scoring:score", "Add metrics to finished runs; nothing is generated again."),
     "compare": ("bench.cli.scoring:compare", "Compare finished runs and write the report."),
     "cache": ("bench.cli.caching:cache", "Show or rebuild the index of stored views."),
+    "train": ("bench.cli.training:train", "Train a judge of scenes by its recipe."),
     "doctor": ("bench.cli.examining:doctor", "Say what this machine has and what a study lacks."),
 }
 """Verb -> where its command is, and its line in `bench --help`."""

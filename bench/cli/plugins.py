@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import tomllib
+from pathlib import Path
 from typing import Any
 
+import bench
 from bench import aliases, registry
 from bench.spec import Spec, parse
 
@@ -32,7 +35,18 @@ def _one(kind: str, spec: Spec) -> dict[str, Any]:
         "about": inspect.cleandoc(target.__doc__ or ""), "version": getattr(target, "version", 1),
         "parameters": _parameters(target, spec),
     }  # fmt: skip
+    if kind == "dataset":
+        found["card"] = card(spec.name)
     return found | _metric(spec) if kind == "metric" else found
+
+
+def card(name: str) -> dict[str, Any]:
+    """The card of a dataset: in an installation bench/_cards/, in a checkout datasets/; {} where it has none."""
+    package = Path(bench.__file__).resolve().parent
+    for folder in (package / "_cards", package.parent / "datasets"):
+        if (path := folder / f"{name}.toml").is_file():
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+    return {}
 
 
 def _parameters(target: Any, spec: Spec) -> dict[str, Any]:
@@ -80,9 +94,22 @@ def text(one: dict[str, Any]) -> str:
         lines += [f"'{one['alias']}' stands for {one['stands for']}", ""]
     lines += [one["about"], ""] if one["about"] else []
     lines += _listed("parameters", [f"{k} = {_shown(v)}" for k, v in one["parameters"].items()])
+    if one.get("card"):
+        lines += ["", *_card_lines(one["card"])]
     if one["kind"] == "metric":
         lines += _metric_lines(one)
     return "\n".join(lines).rstrip()
+
+
+def _card_lines(card: dict[str, Any]) -> list[str]:
+    """What a card says beyond the plug-in's own summary, a field a paragraph."""
+    lines = []
+    for key in ("title", "licence", "citation", "layout", "sources", "provides", "splits", "visibility"):
+        value = card.get(key)
+        if value:
+            told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            lines += textwrap.wrap(f"{key}: {told}", 100, subsequent_indent="  ", break_long_words=False)
+    return lines
 
 
 def _metric_lines(one: dict[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ _REFERENCE_SEED = -1
 
 @register("dataset", "scenes", summary="procedural 64x64 scenes with exact objects, relations, counts and stories")
 class Scenes(Dataset):
-    """split: train, val, test, stories-train, stories-val or stories-test; size: number of samples (none: the
+    """split: train, val or test, with one- (one object each) or stories- before it; size: number of samples (none: the
     split's)."""
 
     panel: ClassVar[str] = "scenes"
@@ -69,16 +69,17 @@ class Scenes(Dataset):
     def references(self) -> Iterable[str]:
         """Renders of the validation split (of the training split, when this is the validation split), at most twice as
         many as samples."""
-        part = self.split.rpartition("-")[0]
-        other = "-".join(p for p in (part, "train" if self.split.endswith("val") else "val") if p)
-        count = min(DEFAULT_SIZES["stories-val" if part else "val"], 2 * self.size)
-        if not part:
-            return [f"scene/{other}/{i:06d}" for i in range(count)]
+        family = self.split.rpartition("-")[0]
+        other = "-".join(p for p in (family, "train" if self.split.endswith("val") else "val") if p)
+        count = min(DEFAULT_SIZES[f"{family}-val" if family else "val"], 2 * self.size)
         frames = scene_at(self.split, 0).scene.frames
+        if frames == 1:
+            return [f"scene/{other}/{i:06d}" for i in range(count)]
         return [f"scene/{other}/{i:06d}/{f}" for i in range(count) for f in range(frames)]
 
     def training(self) -> Iterable[Sample]:
-        train = "stories-train" if self.split.startswith("stories-") else "train"
+        family = self.split.rpartition("-")[0]
+        train = f"{family}-train" if family else "train"
         return [_sample(entry, train) for entry in rows_of(train)]
 
 

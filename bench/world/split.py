@@ -15,6 +15,7 @@ from bench.world.scene import Scene
 
 DEFAULT_SIZES: dict[str, int] = {
     "train": 20_000, "val": 2_000, "test": 5_000,
+    "one-train": 5_000, "one-val": 1_000, "one-test": 1_000,
     "stories-train": 5_000, "stories-val": 500, "stories-test": 500,
 }  # fmt: skip
 VARIANTS = 1 << 16
@@ -36,8 +37,8 @@ def scene_at(split: str, index: int) -> Entry:
     if index < 0:
         raise UsageError(f"The index {index} of split '{split}' is negative; rows count from 0.")
     draw = Draw("row", split, index)
-    part = split.removeprefix("stories-")
-    kind = draw.weighted(STORY_KINDS) if split != part else None
+    family, _, part = split.rpartition("-")
+    kind = draw.weighted(STORY_KINDS) if family == "stories" else family or None
     return Entry(f"{split}-{index:06d}", sample_scene(index, split=part, kind=kind), draw.below(VARIANTS))
 
 
