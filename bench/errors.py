@@ -9,6 +9,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 2000
+"""Signs of a message; what a file or a user gave may be of any length."""
+
+
+def _on_one_line(message: str) -> str:
+    """Line breaks as escapes, and the middle of a message left out that quotes thousands of signs."""
+    line = message.replace("\r", "\\r").replace("\n", "\\n")
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 400]} [...] {line[-400:]}"
+
 
 class BenchError(Exception):
     """A failure that the user can mend. `exit_code` is what the command line returns for it."""
@@ -16,8 +25,8 @@ class BenchError(Exception):
     exit_code = 2
 
     def __init__(self, *messages: str) -> None:
-        super().__init__("\n".join(messages))
-        self.messages = messages
+        self.messages = tuple(map(_on_one_line, messages))
+        super().__init__("\n".join(self.messages))
 
 
 class UsageError(BenchError):

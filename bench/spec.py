@@ -222,8 +222,9 @@ def digest(value: Any) -> str:
 
 
 def text_digest(text: str) -> str:
-    """sha256 (hex) of a text's UTF-8 bytes: the view digest of a prompt."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """sha256 (hex) of a text's UTF-8 bytes: the view digest of a prompt. Half characters, as file names of no encoding
+    have them, count as themselves."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def seed_for(run_seed: int, sample_id: str, k: int) -> int:

@@ -174,6 +174,11 @@ def is_run(path: str | Path) -> bool:
     return (Path(path) / "run.json").is_file()
 
 
+def packed(path: str | Path) -> bool:
+    """Whether a folder holds a light run that `bench pack` made."""
+    return is_run(path) and "packed" in read_json(Path(path) / "run.json")
+
+
 def load(path: str | Path) -> Run:
     """A finished run; StoreError when it is unfinished, damaged or of a newer version."""
     folder = Path(path)

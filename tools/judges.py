@@ -28,7 +28,6 @@ from bench.extractors.scene_judges import (  # noqa: E402
 )
 from bench.functional import r_precision  # noqa: E402
 from bench.stats.bootstrap import wilson  # noqa: E402
-from bench.training.mismatches import KINDS, held_out, mismatch  # noqa: E402
 from bench.training.pair_figures import entries, said  # noqa: E402
 from bench.training.scene_batches import class_of  # noqa: E402
 from bench.world.curve import blurred, noisy  # noqa: E402
@@ -36,6 +35,7 @@ from bench.world.defects import applies, plant  # noqa: E402
 from bench.world.description import meaning, understand  # noqa: E402
 from bench.world.detect import detect  # noqa: E402
 from bench.world.draws import Draw  # noqa: E402
+from bench.world.mismatches import KINDS, held_out, mismatch  # noqa: E402
 from bench.world.palette import COLOURS, SHAPES  # noqa: E402
 from bench.world.render import render  # noqa: E402
 from bench.world.sampling import sample_scene  # noqa: E402

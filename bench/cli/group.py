@@ -17,7 +17,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("bench.cli.running:run", "Generate or read images, score them, and compare the systems."),
     "score": ("bench.cli.scoring:score", "Add metrics to finished runs; nothing is generated again."),
     "compare": ("bench.cli.scoring:compare", "Compare finished runs and write the report."),
-    "cache": ("bench.cli.caching:cache", "Show or rebuild the index of stored views."),
+    "pack": ("bench.cli.keeping:pack", "Make a light copy of runs, without their images."),
+    "verify": ("bench.cli.keeping:verify", "Say whether runs, moved or not, are whole."),
+    "cache": ("bench.cli.caching:cache", "Show what a root holds, or remove what can be made again."),
     "train": ("bench.cli.training:train", "Train a judge of scenes by its recipe."),
     "doctor": ("bench.cli.examining:doctor", "Say what this machine has and what a study lacks."),
 }

@@ -1,4 +1,4 @@
-"""What a user may call a run: its folder, a folder that holds runs, or the label it was given (`bench show ours`).
+"""What a user may call a run: its folder, a folder that holds runs, a pack, or its label (`bench show ours`).
 
 Labels are looked up in the run.json files below --root. Two runs of one label (other images, another dataset) are
 never chosen between: the message lists their folders.
@@ -48,6 +48,10 @@ def _without_shared(names: Sequence[str]) -> list[str]:
 
 
 def _named(name: str, root: str | Path) -> list[Path]:
+    if name.endswith((".tar.gz", ".tgz")) and Path(name).is_file():
+        from bench.engine.packing import unpacked
+
+        return store.find_runs(unpacked(Path(name), Path(root)))
     if holds_run(name):
         return [Path(name)]
     inside = store.find_runs(name) if Path(name).is_dir() else []

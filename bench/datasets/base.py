@@ -23,6 +23,10 @@ class Dataset:
         """Sentences that say which files are missing and where they are looked for; empty when it can be read."""
         return []
 
+    def notes(self) -> list[str]:
+        """Lines for the run's record, e.g. how many samples were left out and why."""
+        return []
+
     def identity(self) -> Mapping[str, Any]:
         """Name, version and whatever else fixes the samples (digests of files, the split). JSON-able, cheap."""
         raise NotImplementedError

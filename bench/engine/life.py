@@ -25,6 +25,7 @@ from bench.engine.record import joined, run_record, samples_table
 from bench.engine.resolve import Opened, open_dataset, resolve
 from bench.engine.score import score
 from bench.engine.session import Session, overlong_texts, reference_of, texts_of
+from bench.engine.verifying import seal, unseal
 from bench.errors import StoreError, UsageError
 from bench.types import Run, RunSpec
 
@@ -94,6 +95,7 @@ def images(plan: Plan, session: Session, title: str) -> None:
     todos = outstanding(plan, eyes, options)
     if not todos:
         return
+    unseal(plan.folder)
     options.progress.phase(title, "images", sum(len(t.rows) for t in todos))
     began, forwards = time.perf_counter(), {e.key: e.forwards for e in eyes}
     try:
@@ -167,8 +169,10 @@ def _scored(
     run, samples = run_record(plan, pool, found, outcomes, options), samples_table(plan, found, outcomes)
     if store.is_run(plan.folder):
         run, samples = joined(store.load(plan.folder), run, samples)
+    unseal(plan.folder)
     store.write_parquet(
         plan.folder / "samples.parquet", samples, temp_point="samples-temp", done_point="samples-written"
     )
     store.save(run)
+    seal(plan.folder)
     return run

@@ -71,6 +71,8 @@ def _common(found: Sequence[Plan]) -> frozenset[str]:
 
 def _again(path: Path, changes: Mapping[str, Any], options: Options) -> tuple[Plan, list[Member]]:
     old = store.load(path) if store.is_run(path) else None
+    if store.packed(path):
+        raise StoreError("it is a pack, without its images; score the run that it was made of.")
     spec = old.spec if old else _begun(path)
     plan = plans.make(resolve(dataclasses.replace(spec, **changes), open_dataset(spec.dataset)), options.root)
     if plan.folder.resolve() != path.resolve():

@@ -84,7 +84,16 @@ def resolve(
     samples, whole = _slice(spec.only, every, made)
     repeats = spec.repeats or made.repeats() or 1
     resolved = Resolved(
-        spec, system, made, dataset, samples, every, repeats, prompts_digest(samples), whole, notes=tuple(made.notes())
+        spec,
+        system,
+        made,
+        dataset,
+        samples,
+        every,
+        repeats,
+        prompts_digest(samples),
+        whole,
+        notes=(*dataset.notes(), *made.notes()),
     )
     return with_metrics(resolved, spec)
 

@@ -45,8 +45,10 @@ def _rows(text: str, path: str | Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"'{path}', line {reader.line_num}: {error}; check the quotation marks.") from None
     finally:
         csv.field_size_limit(before)
-    while not any(cell.strip() for cell in found[-1][1]):
+    while found and not any(cell.strip() for cell in found[-1][1]):
         found.pop()
+    if not found:
+        raise DataError(f"'{path}' holds empty cells only; it must have a header and rows.")
     return found
 
 

@@ -11,10 +11,10 @@ import torch
 from bench.extractors.scene_nets import pixels
 from bench.extractors.scene_words import tokens
 from bench.functional import r_precision
-from bench.training.mismatches import KINDS, held_out, mismatch
 from bench.world.description import Understanding, meaning, understand
 from bench.world.draws import Draw
 from bench.world.grammar import paraphrases
+from bench.world.mismatches import KINDS, held_out, mismatch
 from bench.world.render import render
 from bench.world.split import Entry, scene_at
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.training.mismatches import held_out, mismatch
 from bench.world.defects import applies, plant
 from bench.world.description import Understanding, meaning, understand
 from bench.world.draws import Draw
 from bench.world.grammar import paraphrases
+from bench.world.mismatches import held_out, mismatch
 from bench.world.palette import CANVAS, COLOURS, SHAPES
 from bench.world.render import render
 from bench.world.sampling import sample_scene

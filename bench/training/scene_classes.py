@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from bench.extractors.scene_nets import SceneClassifier, pixels
 from bench.training.loop import Recipe
-from bench.training.mismatches import held_out
 from bench.training.scene_batches import class_batch, class_of
 from bench.world.description import understand
+from bench.world.mismatches import held_out
 from bench.world.render import render
 from bench.world.sampling import sample_scene
 from bench.world.split import scene_at

@@ -144,8 +144,8 @@ def test_cache_tells_where_and_how_much(finished, capsys) -> None:
     main(["cache", "show", "--root", root, "--json"])
     shown = json.loads(capsys.readouterr().out)
     main(["cache", "rebuild", "--root", root, "--json"])
-    assert json.loads(capsys.readouterr().out) == shown
-    assert shown["rows"] > 0
+    assert json.loads(capsys.readouterr().out) == {k: v for k, v in shown.items() if k != "holds"}
+    assert shown["rows"] > 0 and shown["holds"]["views"] > 0
 
 
 def test_parts_are_joined_by_score(capsys, tmp_path) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bench.extractors.scene_nets import CLASSES
-from bench.training.mismatches import KINDS, held_out, mismatch
 from bench.training.scene_batches import class_batch, disturbed, grids, pair_batch
 from bench.world.description import meaning, understand
 from bench.world.draws import Draw
 from bench.world.grammar import paraphrases
+from bench.world.mismatches import KINDS, held_out, mismatch
 from bench.world.palette import COLOURS, OPPOSITE, SHAPES
 from bench.world.parsing import parse
 from bench.world.split import scene_at
