@@ -17,6 +17,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.reports.checks import refuse_few, refuse_unlike
 from bench.reports.differences import Refused, Tables, adjusted, cell, difference
 from bench.reports.nouns import Cell, Comparison, Difference, Row, System
+from bench.spec import parse
 from bench.types import MetricCard, OutputCard, Run, Score
 
 __all__ = ["Comparison", "compare"]
@@ -42,10 +43,24 @@ def compare(runs: Sequence[str | Path | Run], *, baseline: str | None = None, fo
     ]
     common = tables.common()
     return Comparison(
-        systems=tuple(systems), rows=tuple(rows), baseline=base, dataset=systems[0].run.dataset, common=len(common),
-        prompts=common.get_level_values(0).nunique(), refused=tuple(dict.fromkeys(refused)),
+        systems=tuple(systems), rows=told_apart(rows), baseline=base, dataset=systems[0].run.dataset,
+        common=len(common), prompts=common.get_level_values(0).nunique(), refused=tuple(dict.fromkeys(refused)),
         notes=tuple(_notes(systems, tables, len(common), force)),
     )  # fmt: skip
+
+
+def told_apart(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows of one label and different metrics are noted with the parameters in which these differ."""
+    found = []
+    for row in rows:
+        others = {r.metric for r in rows if r.label == row.label} - {row.metric}
+        if others and not row.note:
+            own, theirs = parse(row.metric).params, [parse(metric).params for metric in sorted(others)]
+            names = {n for other in theirs for n in {*own, *other} if own.get(n) != other.get(n)}
+            told = [str(own[n]) if n == "extractor" else f"{n}={own[n]}" for n in sorted(names) if n in own]
+            row = dataclasses.replace(row, note=", ".join(told))
+        found.append(row)
+    return tuple(found)
 
 
 def named(runs: Iterable[Run]) -> list[System]:

@@ -10,7 +10,7 @@ import pytest
 
 from bench import store
 from bench.errors import NotComparable, StoreError, UsageError
-from bench.reports.comparison import Comparison, compare
+from bench.reports.comparison import Comparison, compare, told_apart
 from bench.reports.differences import adjusted, kind_of
 from bench.reports.nouns import Difference, Row
 
@@ -189,3 +189,11 @@ def test_the_correction_counts_the_comparisons():
     one = Difference(0, 1, 0.5, 0.1, 0.9, "", p=0.02, p_holm=0.02, detectable=0.4, n=50)
     assert [d.kind for d in adjusted([one], "higher")] == ["better"]
     assert [d.kind for d in adjusted([one, one, one], "higher")] == ["tied"] * 3
+
+
+def test_metrics_of_one_label_are_told_apart_by_what_differs(make):
+    (base, *_) = [r for r in compare([make("a", seed=1), make("b", seed=2)]).rows if r.label == "CLIPScore"]
+    texts = ("clipscore", "clipscore(extractor=scene-clip)", "clipscore(extractor=scene-clip,mode=torchmetrics)")
+    rows = told_apart([dataclasses.replace(base, metric=text) for text in texts])
+    assert [r.note for r in rows] == ["", "scene-clip", "scene-clip, mode=torchmetrics"]
+    assert told_apart([base, base])[0].note == ""  # two outputs of one metric
