@@ -55,3 +55,17 @@ def test_pinned():
     assert safe_id("a/../b c").startswith("a-b-c-") and "/" not in safe_id("../../x")
     with pytest.raises(UsageError):
         canonical(float("nan"))
+
+
+def test_seeds_of_images_never_change():
+    """Another value would make other images of every run; all 63 bits are used."""
+    assert seed_for(0, "a", 0) == 6620444910837239481
+    assert seed_for(1, "test-000000", 3) == 1560333876002880989
+    assert max(seed_for(0, "a", k) for k in range(50)) > 1 << 62
+
+
+@pytest.mark.parametrize(
+    "path, label", [("/data/ours/images", "images"), ("./a/b/", "b"), ("..", "images"), ("a\\c", "c")]
+)
+def test_a_path_is_labelled_by_its_last_folder(path, label):
+    assert parse_system(path).label == label

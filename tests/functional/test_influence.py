@@ -125,3 +125,14 @@ def test_fewer_images_than_features_are_refused():
 
 def test_equal_features_influence_nothing_in_kernels():
     assert float(F.kernel_influence(torch.ones(10, 4), rows(20, 4, 0)).abs().max()) < 1e-12
+
+
+def test_the_kernel_influence_by_its_definition():
+    x, y = rows(9, 3, 0), rows(7, 3, 1)
+
+    def k(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return (a @ b.T / 3 + 1) ** 3
+
+    own = (k(x, x).sum(1) - k(x, x).diagonal()) / 8  # a row does not meet itself
+    wanted = 2 * (own - k(x, y).mean(1))
+    torch.testing.assert_close(F.kernel_influence(x, y), wanted - wanted.mean())
