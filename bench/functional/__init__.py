@@ -22,10 +22,16 @@ from bench.functional.inception import (
     inception_score_block_replicates,
     inception_score_influence,
 )
-from bench.functional.influence import frechet_influence, kernel_influence
+from bench.functional.infinity import frechet_distance_infinity, frechet_infinity_influence
+from bench.functional.influence import cmmd_influence, frechet_influence, kernel_influence, vendi_influence
 from bench.functional.kernel import cmmd, kernel_block_replicates, kernel_distance, kernel_distance_full
 from bench.functional.moments import Moments, merge_moments, moments
-from bench.functional.neighbours import density_coverage, precision_recall, precision_recall_block_replicates
+from bench.functional.neighbours import (
+    density_coverage,
+    density_coverage_block_replicates,
+    precision_recall,
+    precision_recall_block_replicates,
+)
 from bench.functional.relations import RULES, relation_holds, relation_score
 from bench.functional.retrieval import Ranks, retrieval, retrieval_from_features, retrieval_ranks
 from bench.functional.vendi import vendi_score
@@ -39,14 +45,18 @@ __all__ = [
     "box_iou_overlap",
     "clip_score",
     "cmmd",
+    "cmmd_influence",
     "cosine",
     "density_coverage",
+    "density_coverage_block_replicates",
     "detection_match",
     "factor",
     "frechet_block_replicates",
     "frechet_distance",
     "frechet_distance_from_factors",
     "frechet_distance_from_moments",
+    "frechet_distance_infinity",
+    "frechet_infinity_influence",
     "frechet_influence",
     "frechet_joint_distance",
     "inception_score",
@@ -66,5 +76,6 @@ __all__ = [
     "retrieval",
     "retrieval_from_features",
     "retrieval_ranks",
+    "vendi_influence",
     "vendi_score",
 ]

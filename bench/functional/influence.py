@@ -12,7 +12,7 @@ import torch
 from bench.errors import TooFew
 from bench.functional import checks
 from bench.functional.frechet import Factor
-from bench.functional.kernel import _BLOCK, Kernel, _cubic
+from bench.functional.kernel import _BLOCK, Kernel, _cubic, _gauss
 
 
 def frechet_influence(generated: torch.Tensor, reference: Factor) -> torch.Tensor:
@@ -60,6 +60,31 @@ def kernel_influence(generated: torch.Tensor, reference: torch.Tensor) -> torch.
     other = torch.cat([_row_means(_cubic, part, y) for part in x.split(_BLOCK)])
     found = 2 * (own - other)
     return found - found.mean()
+
+
+def cmmd_influence(generated: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Embeddings (n, d), (m, d), normalised here -> (n,) float64 with mean 0: the derivative of CMMD."""
+    x, y = checks.sides(generated, reference, least=2)
+    x, y = checks.unit(x, "generated"), checks.unit(y, "reference")
+    own = torch.cat([_row_means(_gauss, part, x) for part in x.split(_BLOCK)])
+    other = torch.cat([_row_means(_gauss, part, y) for part in x.split(_BLOCK)])
+    found = 2000 * (own - other)
+    return found - found.mean()
+
+
+def vendi_influence(features: torch.Tensor) -> torch.Tensor:
+    """Features (n, d), normalised here -> (n,) float64 with mean 0: the derivative of the Vendi Score of order 1.
+
+    With u a row and S the mean of u u', the score is exp(H), H = -tr S log S, and its derivative
+    exp(H) (-u'(log S)u - H).
+    """
+    x = checks.unit(checks.features(features, "features", least=2), "features").double()
+    _, singular, vectors = torch.linalg.svd(x, full_matrices=False)
+    values = singular.square() / len(x)
+    kept = values > len(values) * torch.finfo(values.dtype).eps
+    logs = values[kept].log()
+    surprise = -((x @ vectors[kept].T).square() @ logs)
+    return (-(values[kept] * logs).sum()).exp() * (surprise - surprise.mean())
 
 
 def _row_means(kernel: Kernel, part: torch.Tensor, columns: torch.Tensor, at: int | None = None) -> torch.Tensor:

@@ -72,6 +72,24 @@ def precision_recall_block_replicates(
     return precision, reached.double().mean(1)
 
 
+def density_coverage_block_replicates(
+    generated: torch.Tensor, blocks: Sequence[int] | torch.Tensor, reference: torch.Tensor, *, k: int = 5
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B,) densities and (B,) coverages with the generated rows of each block 0..B-1 left out; the balls stay."""
+    x, y = _check(generated, reference, k, None)
+    which, count = checks.blocks(blocks, x)
+    total = torch.zeros(count, dtype=torch.float64, device=x.device)
+    hits = torch.zeros((count, len(y)), dtype=torch.float64, device=x.device)
+    pair, balls = Distances(x, y), Balls(y, k)
+    for rows in pair.blocks(torch.arange(len(x), device=x.device)):
+        within = Comparison(pair, rows).within(balls, 0, near=False, strict=True).double()
+        total.index_add_(0, which[rows], within.sum(1))
+        hits.index_add_(0, which[rows], within)
+    kept = len(x) - torch.bincount(which, minlength=count)
+    covered = (hits.sum(0) - hits > 0).double().mean(1)
+    return (total.sum() - total) / (k * kept), covered
+
+
 def density_coverage(
     generated: torch.Tensor, reference: torch.Tensor, *, k: int = 5, ids: Sequence[str] | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -161,6 +161,7 @@ def _surroundings(folder: Path) -> Iterator[tuple[io.StringIO, io.StringIO]]:
     """Own folder, own homes, own streams; variables and signal handlers come back as they were."""
     before, there = dict(os.environ), os.getcwd()
     handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born ignoring it
     out, err = io.StringIO(), io.StringIO()
     os.environ.update({v: str(folder / "home") for v in ("BENCH_HOME", "TORCH_HOME", "HF_HOME", "XDG_CACHE_HOME")})
     for name in ("HF_HUB_CACHE", "BENCH_ALLOW_DOWNLOAD", "BENCH_CRASH_AT"):

@@ -25,7 +25,7 @@ DEFECTS = {
     "wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "wrong-order", "wrong-span", "shuffled", "constant",
     "noise", "duplicates", "seeds-ignored",
 }  # fmt: skip
-BY_ROW_NUMBER = {"kd", "is"}
+BY_ROW_NUMBER = {"kd", "is", "fd-infinity"}
 """They draw by row number, as the implementations that they must equal: the order of rows matters, and is fixed."""
 VARIANTS: dict[str, dict] = {
     "clipscore": {"mode": "torchmetrics"},
