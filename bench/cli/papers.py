@@ -47,14 +47,31 @@ PAPERS: dict[str, tuple[str, str]] = {
         "Tobias Hinz and Stefan Heinrich and Stefan Wermter",
         "Semantic Object Accuracy for Generative Text-to-Image Synthesis",
     ),
+    "1911.07023": (
+        "Min Jin Chong and David Forsyth",
+        "Effectively Unbiased {FID} and {Inception Score} and Where to Find Them",
+    ),
+    "2002.09797": (
+        "Muhammad Ferjad Naeem and Seong Joon Oh and Youngjung Uh and Yunjey Choi and Jaejun Yoo",
+        "Reliable Fidelity and Diversity Metrics for Generative Models",
+    ),
     "2104.08718": (
         "Jack Hessel and Ari Holtzman and Maxwell Forbes and Ronan Le Bras and Yejin Choi",
         "{CLIPScore}: A Reference-free Evaluation Metric for Image Captioning",
+    ),
+    "2210.02410": (
+        "Dan Friedman and Adji Bousso Dieng",
+        "The {Vendi} Score: A Diversity Evaluation Metric for Machine Learning",
     ),
     "2212.10015": (
         "Tejas Gokhale and Hamid Palangi and Besmira Nushi and Vibhav Vineet and Eric Horvitz and Ece Kamar and Chitta "
         "Baral and Yezhou Yang",
         "Benchmarking Spatial Relationships in Text-to-Image Generation",
+    ),
+    "2401.09603": (
+        "Sadeep Jayasumana and Srikumar Ramalingam and Andreas Veit and Daniel Glasner and Ayan Chakrabarti and "
+        "Sanjiv Kumar",
+        "Rethinking {FID}: Towards a Better Evaluation Metric for Image Generation",
     ),
 }
 """arXiv id -> authors and title of the papers that built-in metrics name."""
