@@ -29,6 +29,7 @@ from bench.world.description import meaning, understand
 from bench.world.grammar import paraphrases
 from bench.world.sampling import STORY_KINDS, sample_scene
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 PIECES = [
     *"{}[]:,=()'#;/", '"', "\\", "\n", "\r\n", "\t", "\0", "\ufeff", "prompt", "id", "file", "caption", "images",

@@ -217,8 +217,8 @@ training data do not overlap, so that the second can confirm what the first was 
 plain convolutional network of colour and shape; its 64 features serve the Fréchet and kernel distances, its 48 logits
 the Inception Score. `scene-facts` is the analytic two-tower: it compares what the analytic detector sees with what the
 caption says, and nothing in it is trained. Weights, cards and training logs lie in `bench/judges/`. The same command
-gives the same weights on the same machine and version of torch; elsewhere sums round differently and the figures
-agree, not the bytes.
+gives the same weights with the card's number of threads (`--threads 1`) and version of torch on the same kind of
+machine; elsewhere sums round differently and the figures agree, not the bytes.
 
 ## The own caption among 100
 
