@@ -72,7 +72,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    rng, began, kills, runs, differing = random.Random(asked.seed), time.monotonic(), Counter[str](), 0, 0
+    rng, began, kills = random.Random(asked.seed), time.monotonic(), Counter[str]()
+    runs = differing = outside = 0
     with tempfile.TemporaryDirectory() as scratch:
         (whole := Path(scratch) / "whole").mkdir()
         start = time.monotonic()
@@ -87,7 +88,8 @@ def main() -> int:
                 kills.update([ended] if ended != "finished" else [])
             life(folder, None, 0)
             (run,) = find_runs(folder / "runs")
-            left = list((folder / "runs").rglob("*.tmp"))
+            left = list(run.rglob("*.tmp"))
+            outside += len(list((folder / "runs").rglob("*.tmp"))) - len(left)
             damaged = [f for f in verify(run, images=True) if f.fine is False]
             same = content(folder) == wanted
             runs, differing = runs + 1, differing + (not same or bool(left) or bool(damaged))
@@ -96,6 +98,7 @@ def main() -> int:
             told += f", damaged: {damaged}" if damaged else ""
             print(f"run {runs}: {sum(kills.values())} kills so far, {told}", flush=True)
             shutil.rmtree(folder)
+    print(f"{outside} temporary files beside the runs are left to `bench cache gc`")
     told = ", ".join(f"{name} {n}" for name, n in kills.most_common())
     print(
         f"{sum(kills.values())} kills in {runs} runs, {differing} differing, {time.monotonic() - began:.0f} s: {told}"

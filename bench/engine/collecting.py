@@ -23,6 +23,8 @@ KINDS: dict[str, str] = {
     "unfinished": "runs that were begun and never finished, with their images",
     "views": "views of runs by extractors that none of their scores used; a further metric looks at the images again",
 }
+_ABANDONED = 3600.0
+"""Seconds after which a half-written file beside the runs belongs to no living command."""
 SAFE = ("temporary", "reference-views", "packs")
 """What is removed unless kinds are named."""
 
@@ -68,7 +70,7 @@ def remove(root: Path, chosen: Sequence[Removable]) -> int:
     """Remove them, those of runs at work excepted, and index the rest anew; the bytes that were freed."""
     freed = 0
     for one in chosen:
-        run = next((p for p in (one.path, *one.path.parents) if (p / "manifest.json").is_file()), None)
+        run = _run_of(one.path)
         try:
             if run is None:
                 _take_away(one.path)
@@ -80,6 +82,11 @@ def remove(root: Path, chosen: Sequence[Removable]) -> int:
             continue
     Cache(root).rebuild()
     return freed
+
+
+def _run_of(path: Path) -> Path | None:
+    """The run that a path is or lies in."""
+    return next((p for p in (path, *path.parents) if (p / "manifest.json").is_file()), None)
 
 
 def _take_away(path: Path) -> None:
@@ -97,8 +104,10 @@ def used_by(run: Path) -> set[str]:
 
 
 def _temporary(root: Path) -> Iterator[Removable]:
+    """In a run its lock protects those of a command at work; elsewhere they must have been left alone for an hour."""
     for path in root.rglob(".*.tmp"):
-        yield _one("temporary", path)
+        if _run_of(path) is not None or _last_change(path) < time.time() - _ABANDONED:
+            yield _one("temporary", path)
 
 
 def _reference_views(root: Path) -> Iterator[Removable]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -232,6 +233,19 @@ def test_gc_asks_first_and_json_never_asks(home, monkeypatch):
     assert main(["cache", "gc"]) != 0 and (runs(home)[0] / ".x.tmp").exists()
     assert main(["cache", "gc", "--json"]) == 2
     assert main(["cache", "gc", "--kind", "images"]) == 2
+
+
+def test_half_written_files_beside_the_runs_go_when_nobody_can_be_at_them(home):
+    report = home / "runs" / "reports" / ".page.abc.tmp"
+    report.mkdir(parents=True)
+    (report / "index.html").write_text("half")
+    assert report not in {one.path for one in collecting.removable(home / "runs")}
+    for path in (report / "index.html", report):
+        os.utime(path, (0, 0))
+    found = collecting.removable(home / "runs")
+    assert report in {one.path for one in found}
+    collecting.remove(home / "runs", found)
+    assert not report.exists()
 
 
 def test_what_a_root_holds(home, capsys):

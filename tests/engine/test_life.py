@@ -269,6 +269,8 @@ def test_dry_run_counts_and_writes_nothing(tmp_path):
     assert found.images == 300 and found.forward_passes == {"toy-mean": 300}
     assert not list(tmp_path.glob("toy-colours*"))
     assert any("told apart" in line for line in found.lines())
+    row = 3 * 4  # three features of float32
+    assert (found.disk_bytes, found.memory_bytes) == (300 * row, 2 * 300 * row), "scoring holds both sides"
 
 
 def test_others_as_reference(tmp_path):

@@ -115,6 +115,17 @@ def test_half_precision_tells_what_it_does_to_each_metric(tmp_path, reference):
     assert "precision" not in json.loads((Path(exact[1].path) / "measured.json").read_text())
 
 
+def test_half_precision_needs_no_run_in_float32_before(tmp_path):
+    run = api.run(
+        Study(systems=("toy-painter",), dataset="toy-colours(n=300)", metrics=("toy-match", "toy-distance")),
+        options=Options(root=tmp_path, dtype="bfloat16"),
+    )[0]
+    rows = json.loads((Path(run.path) / "measured.json").read_text())["precision"]
+    assert {r["metric"] for r in rows} == {"toy-match", "toy-distance"}
+    distance = next(r for r in rows if r["metric"] == "toy-distance")
+    assert 0 < abs(distance["bfloat16"] - distance["float32"]) < 0.5
+
+
 def test_one_problem_of_all_systems_is_told_once(tmp_path):
     with pytest.raises(UsageError) as told:
         pair(tmp_path, "a=toy-painter", "b=toy-painter(wrong=true)", extractors=("nonsense",))
