@@ -144,6 +144,13 @@ def create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
         raise UsageError(f"The {kind} '{Spec(name, params)}' cannot be made: {error}.") from error
 
 
+def example(kind: str, spec: Spec) -> Any:
+    """The object of a spec to look at, not to use: parameters that are required and not given are their own names."""
+    known = parameters(load(kind, spec.name))
+    absent = {name: name.upper() for name, p in known.items() if p.default is p.empty and name not in spec.params}
+    return create(kind, spec.name, {**absent, **spec.params})
+
+
 def resolved(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters with the defaults filled in, and the plug-in's `version`: what digests are made of."""
     target = load(kind, name)

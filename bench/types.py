@@ -15,8 +15,9 @@ import numpy as np
 Box = tuple[float, float, float, float]
 """xyxy in pixels: left, top, right, bottom."""
 
-Subject = Literal["generated", "reference", "prompt", "captions", "sample", "input"]
-Output = Literal["image", "facts", "features", "logits", "map", "detections", "answers", "text", "truth"]
+Subject = Literal["generated", "reference", "own", "prompt", "captions", "sample", "input"]
+"""own: the reference image of the row's own sample; reference: the dataset's reference images as a set."""
+Output = Literal["image", "facts", "features", "logits", "map", "detections", "answers", "text", "truth", "masks"]
 Scope = Literal["sample", "group", "gallery", "set"]
 Direction = Literal["higher", "lower", "none"]
 Status = Literal["ok", "refused", "failed", "missing", "unreadable"]
@@ -159,6 +160,8 @@ class Detections:
     """(width, height) of the image."""
     readable: bool = True
     """False when the detector could make nothing of the image (a photograph given to a scene detector, say)."""
+    masks: tuple[np.ndarray, ...] = ()
+    """bool (h, w), all of one size, for each object; empty means none was made."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A run for a paper: the methods paragraph with its references, and the table in LaTeX or Markdown.
 
-BibTeX entries of the built-in metrics' papers are complete; a paper that is not in the table (an outside metric's)
-gives what its card says and no more.
+BibTeX entries of the built-in metrics' papers are complete (`bibliography`); a paper that is not there (an outside
+metric's) gives what its card says and no more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import unicodedata
 from typing import Any
 
+from bench.cli.bibliography import PAPERS
 from bench.cli.texts import label_of, output_of, printed
 
 _ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {
@@ -21,60 +22,6 @@ _ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "\N{EN DASH}": "--",
 }
 _ARROWS = {"higher": ("↑", r"$\uparrow$"), "lower": ("↓", r"$\downarrow$"), "none": ("", "")}
-
-PAPERS: dict[str, tuple[str, str]] = {
-    "1606.03498": (
-        "Tim Salimans and Ian Goodfellow and Wojciech Zaremba and Vicki Cheung and Alec Radford and Xi Chen",
-        "Improved Techniques for Training {GANs}",
-    ),
-    "1706.08500": (
-        "Martin Heusel and Hubert Ramsauer and Thomas Unterthiner and Bernhard Nessler and Sepp Hochreiter",
-        "{GANs} Trained by a Two Time-Scale Update Rule Converge to a Local {Nash} Equilibrium",
-    ),
-    "1711.10485": (
-        "Tao Xu and Pengchuan Zhang and Qiuyuan Huang and Han Zhang and Zhe Gan and Xiaolei Huang and Xiaodong He",
-        "{AttnGAN}: Fine-Grained Text to Image Generation with Attentional Generative Adversarial Networks",
-    ),
-    "1801.01401": (
-        "Miko{\\l}aj Bi{\\'n}kowski and Danica J. Sutherland and Michael Arbel and Arthur Gretton",
-        "Demystifying {MMD} {GANs}",
-    ),
-    "1904.06991": (
-        'Tuomas Kynk{\\"a}{\\"a}nniemi and Tero Karras and Samuli Laine and Jaakko Lehtinen and Timo Aila',
-        "Improved Precision and Recall Metric for Assessing Generative Models",
-    ),
-    "1910.13321": (
-        "Tobias Hinz and Stefan Heinrich and Stefan Wermter",
-        "Semantic Object Accuracy for Generative Text-to-Image Synthesis",
-    ),
-    "1911.07023": (
-        "Min Jin Chong and David Forsyth",
-        "Effectively Unbiased {FID} and {Inception Score} and Where to Find Them",
-    ),
-    "2002.09797": (
-        "Muhammad Ferjad Naeem and Seong Joon Oh and Youngjung Uh and Yunjey Choi and Jaejun Yoo",
-        "Reliable Fidelity and Diversity Metrics for Generative Models",
-    ),
-    "2104.08718": (
-        "Jack Hessel and Ari Holtzman and Maxwell Forbes and Ronan Le Bras and Yejin Choi",
-        "{CLIPScore}: A Reference-free Evaluation Metric for Image Captioning",
-    ),
-    "2210.02410": (
-        "Dan Friedman and Adji Bousso Dieng",
-        "The {Vendi} Score: A Diversity Evaluation Metric for Machine Learning",
-    ),
-    "2212.10015": (
-        "Tejas Gokhale and Hamid Palangi and Besmira Nushi and Vibhav Vineet and Eric Horvitz and Ece Kamar and Chitta "
-        "Baral and Yezhou Yang",
-        "Benchmarking Spatial Relationships in Text-to-Image Generation",
-    ),
-    "2401.09603": (
-        "Sadeep Jayasumana and Srikumar Ramalingam and Andreas Veit and Daniel Glasner and Ayan Chakrabarti and "
-        "Sanjiv Kumar",
-        "Rethinking {FID}: Towards a Better Evaluation Metric for Image Generation",
-    ),
-}
-"""arXiv id -> authors and title of the papers that built-in metrics name."""
 
 
 def escaped(text: str) -> str:
@@ -161,14 +108,15 @@ def _extractor(protocol: dict[str, Any]) -> str:
 
 
 def bibtex(paper: str) -> str:
-    """'Heusel et al. 2017, arXiv:1706.08500' as an entry; a comment where no arXiv id is given."""
-    found = re.match(r"(?P<author>\w[\w\-]*).*?(?P<year>\d{4}), arXiv:(?P<id>[\d.]+)", paper)
+    """'Heusel et al. 2017, arXiv:1706.08500' as an entry; a comment where neither arXiv id nor DOI is given."""
+    found = re.match(r"(?P<author>\w[\w\-]*).*?(?P<year>\d{4}), (?P<where>arXiv|doi):(?P<id>\S+)", paper)
     if not found:
         return f"% {paper}"
     authors, title = PAPERS.get(found["id"], (f"{found['author']} and others", ""))
-    fields = {
-        "author": authors, "title": title, "year": found["year"], "eprint": found["id"], "archivePrefix": "arXiv",
-    }  # fmt: skip
-    plain = unicodedata.normalize("NFKD", found["author"].lower()).encode("ascii", "ignore").decode()
+    where = {"eprint": found["id"], "archivePrefix": "arXiv"} if found["where"] == "arXiv" else {"doi": found["id"]}
+    fields = {"author": authors, "title": title, "year": found["year"], **where}
+    first = re.sub(r"\W", "", title.partition(" ")[0])
+    plain = unicodedata.normalize("NFKD", (found["author"] + found["year"] + first).lower())
+    key = plain.encode("ascii", "ignore").decode()
     body = ",\n".join(f"  {k} = {{{v}}}" for k, v in fields.items() if v)
-    return f"@misc{{{plain}{found['year']},\n{body}\n}}"
+    return f"@misc{{{key},\n{body}\n}}"

@@ -60,7 +60,7 @@ def _value(value: Any) -> Any:
 
 
 def _metric(spec: Spec) -> dict[str, Any]:
-    metric = registry.create("metric", spec.name, spec.params)
+    metric = registry.example("metric", spec)
     card = metric.card(str(spec))
     return {
         "scope": card.scope,

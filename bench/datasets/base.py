@@ -43,6 +43,10 @@ class Dataset:
         """Locators of the reference set of set metrics, in a stable order. Default: each sample's reference."""
         return [s.reference for s in self if s.reference is not None]
 
+    def own_identity(self) -> Any:
+        """What fixes the pixels of the samples' own references; None (the default): what fixes the samples does."""
+        return None
+
     def training(self) -> Iterable[Sample]:
         """Samples of the training split, for controls that retrieve; empty when there is none."""
         return ()

@@ -103,6 +103,9 @@ class Perturbed(Dataset):
     def load_image(self, locator: str) -> np.ndarray:
         return self.base.load_image(locator)
 
+    def own_identity(self) -> Any:
+        return self.base.own_identity()
+
     def training(self) -> Iterable[Sample]:
         return self.base.training()
 

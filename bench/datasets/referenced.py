@@ -108,6 +108,11 @@ class Referenced(Dataset):
     def _own(self) -> set[str | None]:
         return {path for s in self.samples for path in (s.reference, s.input_image)}
 
+    def own_identity(self) -> Any:
+        """Digest of the contents of the samples' own reference files."""
+        own = dict.fromkeys(s.reference for s in self.samples if s.reference is not None)
+        return digest([file_digest(path) for path in own])
+
     def training(self) -> Iterable[Sample]:
         """The training split of the dataset that is the reference, if it has one."""
         return self._other.training() if self._other is not None else ()

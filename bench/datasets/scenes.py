@@ -17,11 +17,12 @@ from bench.datasets.base import Dataset
 from bench.errors import DataError, UsageError, did_you_mean
 from bench.registry import register
 from bench.spec import seed_for
-from bench.types import Event, Relation, Sample, Thing
-from bench.world.description import meaning
+from bench.types import Event, Question, Relation, Sample, Thing
+from bench.world.description import meaning, understand
 from bench.world.grammar import captions
 from bench.world.palette import CANVAS
-from bench.world.render import render, render_frames
+from bench.world.questions import questions
+from bench.world.render import mask, render, render_frames
 from bench.world.sampling import tags
 from bench.world.scene import Scene
 from bench.world.split import DEFAULT_SIZES, Entry, scene_at
@@ -55,12 +56,14 @@ class Scenes(Dataset):
         return iter(self._samples)
 
     def load_image(self, locator: str) -> np.ndarray:
-        """'scene/<split>/<index>[/<frame>]' -> uint8 (64, 64, 3)."""
+        """'scene/<split>/<index>[/<frame>]', or 'mask/<split>/<index>/<object>' (0 and 255), -> uint8 (64, 64, 3)."""
         try:
-            _, split, index, *frame = locator.split("/")
+            kind, split, index, *frame = locator.split("/")
             entry = scene_at(split, int(index))
         except ValueError:
             raise DataError(f"'{locator}' is no locator of a scene; it reads scene/<split>/<index>.") from None
+        if kind == "mask":
+            return np.repeat(mask(entry.scene, int(frame[0]))[..., None] * np.uint8(255), 3, axis=2)
         seed = seed_for(_REFERENCE_SEED, entry.id, 0)
         if frame:
             return render_frames(entry.scene, seed)[int(frame[0])]
@@ -94,19 +97,22 @@ def _sample(entry: Entry, split: str) -> Sample:
         reference=f"scene/{split}/{entry.id[-6:]}" if scene.frames == 1 else None,
         frames=scene.frames,
         size=(CANVAS, CANVAS),
-        objects=tuple(_thing(scene, i) for i in range(len(scene.objects))),
+        objects=tuple(_thing(entry, split, i) for i in range(len(scene.objects))),
         relations=tuple(Relation(i, word, j) for i, word, j in scene.relations),
         events=_events(scene),
+        questions=tuple(
+            Question(q.id, q.text, q.answer, parents=q.parents, kind=q.kind) for q in questions(understand(scene))
+        ),
         meaning=meaning(scene),
         tags=tags(scene),
     )
 
 
-def _thing(scene: Scene, index: int) -> Thing:
-    """The object as the prompt knows it: its size only where the prompt states it; its box always."""
-    thing = scene.objects[index]
+def _thing(entry: Entry, split: str, index: int) -> Thing:
+    """The object as the prompt knows it: its size only where the prompt states it; its box and mask always."""
+    scene, thing = entry.scene, entry.scene.objects[index]
     stated = {"colour": thing.colour, **({"size": thing.size} if "size" in scene.stated else {})}
-    return Thing(thing.shape, stated, thing.box)
+    return Thing(thing.shape, stated, thing.box, f"mask/{split}/{entry.id[-6:]}/{index}")
 
 
 def _events(scene: Scene) -> tuple[Event, ...]:

@@ -18,13 +18,15 @@ from bench.spec import text_digest
 from bench.types import Sample, View
 
 PERMUTATIONS = 2
+EXCHANGED = frozenset({"prompt", "captions", "sample", "own"})
+"""Subjects that belong to the sample and not to the image."""
 SHIFTS = (1, -1, 2, -2, 3, -3)
 
 
 def permutable(views: Mapping[str, View]) -> bool:
     """Whether a metric compares images with texts or truth that can be exchanged among samples."""
     subjects = {v.subject for v in views.values()}
-    return "generated" in subjects and bool(subjects & {"prompt", "captions", "sample"})
+    return "generated" in subjects and bool(subjects & EXCHANGED)
 
 
 def permutation(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
@@ -44,7 +46,7 @@ def permutation(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
 class Matcher:
     """Collects image and prompt features of every text-image extractor that ran, for the own-prompts check."""
 
-    def __init__(self, plan: Plan, keys: Mapping[str, str], texts: rows_of.Texts) -> None:
+    def __init__(self, plan: Plan, keys: Mapping[str, str], texts: rows_of.Beside) -> None:
         self.plan, self.texts = plan, texts
         self.extractors = {
             text: keys[text]

@@ -24,7 +24,7 @@ from bench.engine.precision import effects
 from bench.engine.record import joined, run_record, samples_table
 from bench.engine.resolve import Opened, open_dataset, resolve
 from bench.engine.score import score
-from bench.engine.session import Session, overlong_texts, reference_of, texts_of
+from bench.engine.session import SUBJECTS, Session, beside_of, overlong_texts, reference_of
 from bench.engine.verifying import seal, unseal
 from bench.errors import StoreError, UsageError
 from bench.types import Run, RunSpec
@@ -158,13 +158,13 @@ def _scored(
 ) -> Run:
     """Score a run on its metrics; scores of other metrics that it has already are kept."""
     options, asked = session.options, plan.resolved.metrics
-    eyes = session.eyes_of(plan.resolved, asked, ("generated", "reference", "prompt", "captions"))
-    texts = texts_of(plan, asked, session)
+    eyes = session.eyes_of(plan.resolved, asked, SUBJECTS)
+    beside = beside_of(plan, asked, session)
     reference = reference_of(plan, pool, asked, session)
     store.crash_point("before-score")
     outcomes = rows_of.outcomes(plan)
     options.progress.phase(title, "score", int((outcomes["status"] == "ok").sum()) if common is None else len(common))
-    found = score(plan, asked, eyes, texts, reference, options.progress.advance, common)
+    found = score(plan, asked, eyes, beside, reference, options.progress.advance, common)
     found.notes += overlong_texts(plan, asked, session)
     run, samples = run_record(plan, pool, found, outcomes, options), samples_table(plan, found, outcomes)
     if store.is_run(plan.folder):

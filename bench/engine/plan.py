@@ -109,6 +109,11 @@ def dataset_identity(dataset: Any) -> dict[str, Any]:
     return {"name": getattr(dataset, "plugin_name", "custom"), "version": dataset.version, **fixed}
 
 
+def own_identity(dataset: Any) -> Any:
+    """What fixes the samples' own reference images, beyond what fixes the dataset; None where nothing does."""
+    return dataset.own_identity()
+
+
 def reference_identity(dataset: Any) -> Any:
     """What fixes a dataset's reference set: what it says of it, else what fixes the dataset."""
     return dataset.identity().get("reference") or dataset_identity(dataset)

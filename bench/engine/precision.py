@@ -16,7 +16,7 @@ from bench.engine.plan import Plan, with_spec
 from bench.engine.pool import Member
 from bench.engine.resolve import build
 from bench.engine.score import score
-from bench.engine.session import Session, reference_of, texts_of
+from bench.engine.session import SUBJECTS, Session, beside_of, reference_of
 from bench.spec import parse
 
 
@@ -71,7 +71,7 @@ def _values(plan: Plan, other: Plan | None, session: Session) -> dict[tuple[str,
     asked, options = plan.resolved.metrics, session.options
     if not asked:
         return {}
-    eyes = session.eyes_of(plan.resolved, asked, ("generated", "reference", "prompt", "captions"))
+    eyes = session.eyes_of(plan.resolved, asked, SUBJECTS)
     seeing = list(session.eyes_of(plan.resolved, asked, ("generated", "reference")).values())
     both = (plan, other) if other else (plan,)
     for one in both:
@@ -83,5 +83,5 @@ def _values(plan: Plan, other: Plan | None, session: Session) -> dict[tuple[str,
                 extract(one, todos, seeing, session.cache, options)
     pool = [Member(one.folder, one.digest, 1) for one in both]
     reference = reference_of(plan, pool, asked, session, most=1)
-    scored = score(plan, asked, eyes, texts_of(plan, asked, session), reference)
+    scored = score(plan, asked, eyes, beside_of(plan, asked, session), reference)
     return {(s.metric, s.output): s.value for s in scored.scores}

@@ -264,6 +264,15 @@ def _lacks(asked: Asked, resolved: Resolved, spec: RunSpec) -> str:
     rows = len(resolved.samples) * resolved.repeats
     if "reference" in subjects and spec.reference != "others" and not has_reference(resolved.dataset, metric):
         return "it compares with reference images; add --reference DIR, statistics .npz or a dataset."
+    if "own" in subjects and (without := sum(s.reference is None for s in resolved.samples)):
+        return (
+            f"it compares each image with its sample's own reference, and {without} of {len(resolved.samples)} samples "
+            f"of {spec.dataset} have none; use a dataset with references."
+        )
+    tags = {o.estimator.columns[1] for o in asked.card.outputs if o.estimator and o.estimator.kind == "macro"}
+    for tag in sorted(tags):
+        if not any(tag in s.tags for s in resolved.samples):
+            return f"it is a mean over the values of the tag '{tag}', which {spec.dataset} lacks; name another tag."
     for need in metric.needs:
         if not any(_knows(s, need) for s in resolved.samples):
             return f"it needs {need}, which the dataset {spec.dataset} does not state; use a dataset that does."
@@ -298,6 +307,8 @@ def has_reference(dataset: Any, metric: Any = None) -> bool:
 def _knows(sample: Sample, need: str) -> bool:
     if need == "boxes":
         return any(thing.box is not None for thing in sample.objects)
+    if need == "masks":
+        return any(thing.mask is not None for thing in sample.objects)
     return bool(getattr(sample, need))
 
 

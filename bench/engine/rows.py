@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from bench.engine.plan import Plan, Row
 from bench.errors import Incomplete
 from bench.registry import plain
 from bench.types import PixelFacts, Sample, View
+
+MASKED = 127
+"""Level of a mask's picture above which a pixel belongs to the object."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,26 @@ def row_key(key: str, sample: Sample) -> str:
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Encoded texts: extractor text -> text -> outputs."""
+class Beside:
+    """What stands beside the images of a run: its encoded texts, and its samples' own references and masks."""
 
     table: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Extractor text -> text -> outputs."""
+    owned: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """Extractor text -> locator of a sample's own reference -> outputs."""
+    load: Callable[[str], Any] = field(default=lambda locator: None)
+    """Locator -> pixels, by the dataset."""
+
+    def own(self, view: View, sample: Sample) -> Any:
+        """Pixels of a sample's own reference, or what an extractor saw in it."""
+        assert sample.reference is not None  # metrics that need it are refused where a sample has none
+        if view.output == "image":
+            return self.load(sample.reference)
+        return self.owned[plain("extractor", view.extractor or "")][sample.reference][view.output]
+
+    def masks(self, sample: Sample) -> list[Any]:
+        """For each object its mask bool (h, w), or None."""
+        return [None if t.mask is None else self.load(t.mask)[..., 0] > MASKED for t in sample.objects]
 
     def prompt(self, extractor: str, output: str, sample: Sample) -> Any:
         """The output of a sample's prompt."""
@@ -140,7 +159,7 @@ def arguments(
     wanted: Mapping[str, View],
     slab: Slab,
     keys: Mapping[str, str],
-    texts: Texts,
+    beside: Beside,
     other: Callable[[Sample], Sample],
     pixels: Callable[[str], Any],
     whole: Sequence[Whole] | None = None,
@@ -155,8 +174,11 @@ def arguments(
         if view.subject == "generated":
             images = _seen(view, slab, keys, pixels)
             found[name] = images if whole is None else [images[w.start : w.stop] for w in whole]
+        elif view.subject == "own":
+            rows = [beside.own(view, s) for s in samples]
+            found[name] = torch.stack(rows) if view.output in views.TENSORS else rows
         elif view.subject != "reference":
-            found[name] = _told(view, samples, texts)
+            found[name] = _told(view, samples, beside)
     return found
 
 
@@ -168,13 +190,15 @@ def _seen(view: View, slab: Slab, keys: Mapping[str, str], pixels: Callable[[str
     return slab.views[keys[plain("extractor", view.extractor or "")]][view.output]
 
 
-def _told(view: View, samples: Sequence[Sample], texts: Texts) -> Any:
+def _told(view: View, samples: Sequence[Sample], beside: Beside) -> Any:
     extractor = plain("extractor", view.extractor) if view.extractor else ""
     if view.output == "truth":
         return list(samples)
+    if view.output == "masks":
+        return [beside.masks(s) for s in samples]
     if view.output == "text":
         return [s.prompt if view.subject == "prompt" else list(s.captions) for s in samples]
     if view.subject == "prompt":
-        found = [texts.prompt(extractor, view.output, s) for s in samples]
+        found = [beside.prompt(extractor, view.output, s) for s in samples]
         return torch.stack(found) if view.output in views.TENSORS else found
-    return [texts.captions(extractor, view.output, s) for s in samples]
+    return [beside.captions(extractor, view.output, s) for s in samples]

@@ -17,9 +17,9 @@ import torch
 from bench import registry, store
 from bench.engine import rows as rows_of
 from bench.engine import views
-from bench.engine.chance import PERMUTATIONS, Matcher, permutable, permutation
+from bench.engine.chance import EXCHANGED, PERMUTATIONS, Matcher, permutable, permutation
 from bench.engine.looks import Eye
-from bench.engine.plan import Plan, blocks, dataset_identity
+from bench.engine.plan import Plan, blocks, dataset_identity, own_identity
 from bench.engine.resolve import Asked
 from bench.engine.sets import of_set, within
 from bench.engine.table import Rows
@@ -69,7 +69,7 @@ def score(
     plan: Plan,
     asked: Sequence[Asked],
     eyes: Mapping[str, Eye],
-    texts: rows_of.Texts,
+    beside: rows_of.Beside,
     reference: Reference | None,
     advance: Callable[[int], None] = lambda _: None,
     common: frozenset[str] | None = None,
@@ -81,13 +81,13 @@ def score(
     outcomes = rows_of.outcomes(plan)
     keys = {text: eye.key for text, eye in eyes.items()}
     works = [_work(one, plan) for one in asked]
-    matcher = Matcher(plan, keys, texts)
+    matcher = Matcher(plan, keys, beside)
     used = sorted({keys[e] for one in asked for e in _generated(one.card)} | matcher.keys)
     with _threads(plan.rows):
         for slab in rows_of.slabs(plan, used, common):
             matcher.see(slab)
             for work in works:
-                _feed(work, slab, keys, texts, plan.folder)
+                _feed(work, slab, keys, beside, plan.folder)
             advance(len(slab.keys))
         scored = Scored([], {}, {}, matcher.notes())
         for work in works:
@@ -123,7 +123,7 @@ def _work(asked: Asked, plan: Plan) -> _Work:
     return _Work(asked, metric, tuple(twins))
 
 
-def _feed(work: _Work, slab: rows_of.Slab, keys: Mapping[str, str], texts: rows_of.Texts, folder: Path) -> None:
+def _feed(work: _Work, slab: rows_of.Slab, keys: Mapping[str, str], beside: rows_of.Beside, folder: Path) -> None:
     def pixels(path: str) -> np.ndarray:
         return decode(store.image_path(folder, path))
 
@@ -136,12 +136,12 @@ def _feed(work: _Work, slab: rows_of.Slab, keys: Mapping[str, str], texts: rows_
     if not rows:
         return
     ids = list(slab.keys) if whole is None else [key for key, _ in rows]
-    given = rows_of.arguments(wanted, slab, keys, texts, lambda s: s, pixels, whole)
+    given = rows_of.arguments(wanted, slab, keys, beside, lambda s: s, pixels, whole)
     work.metric.update(ids=ids, **given)
     work.rows.extend(rows)
     for twin, other in work.twins:
-        swapped = {n: v for n, v in wanted.items() if v.subject in ("prompt", "captions", "sample")}
-        fresh = rows_of.arguments(swapped, slab, keys, texts, lambda s, other=other: other[s.id], pixels, whole)  # type: ignore[misc]
+        swapped = {n: v for n, v in wanted.items() if v.subject in EXCHANGED}
+        fresh = rows_of.arguments(swapped, slab, keys, beside, lambda s, other=other: other[s.id], pixels, whole)  # type: ignore[misc]
         twin.update(ids=ids, **{**given, **fresh})
 
 
@@ -259,6 +259,7 @@ def _protocol(asked: Asked, plan: Plan, eyes: Mapping[str, Eye], reference: Refe
         "prompts": resolved.prompts,
         "repeats": resolved.repeats,
         "reference": dict(reference.identity) if reference and "reference" in subjects else None,
+        **({"own": own_identity(resolved.dataset)} if "own" in subjects else {}),
         "missing": _policy(asked, resolved.spec.missing),
     }
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench import store
 from bench.engine import plan as plans
 from bench.engine import rows as rows_of
+from bench.engine import views
 from bench.engine.cache import Cache
 from bench.engine.extract import make_eye
 from bench.engine.looks import Eye
@@ -18,9 +20,12 @@ from bench.engine.plan import Plan
 from bench.engine.pool import Member, others
 from bench.engine.resolve import Asked, Resolved, has_reference
 from bench.engine.score import Reference
-from bench.engine.shared import reference_files, text_view
+from bench.engine.shared import image_files, text_view
 from bench.registry import plain
 from bench.spec import digest
+
+SUBJECTS = ("generated", "reference", "own", "prompt", "captions")
+"""Subjects that extractors look at or read."""
 
 
 @dataclass
@@ -46,14 +51,31 @@ class Session:
         return {text: self.eyes[text] for text in dict.fromkeys(texts)}
 
 
-def texts_of(plan: Plan, asked: Sequence[Asked], session: Session) -> rows_of.Texts:
-    """The texts of a run as each extractor that reads texts sees them."""
+def beside_of(plan: Plan, asked: Sequence[Asked], session: Session) -> rows_of.Beside:
+    """The texts and the samples' own references of a run as each extractor sees them."""
     table = {
         text: text_view(_read_by(text, plan, asked), eye, plan.folder.parent, session.cache, session.options)
         for text, eye in session.eyes_of(plan.resolved, asked, ("prompt", "captions")).items()
     }
     store.crash_point("shared-done")
-    return rows_of.Texts(table)
+    return rows_of.Beside(table, _owned(plan, asked, session), plan.resolved.dataset.load_image)
+
+
+def _owned(plan: Plan, asked: Sequence[Asked], session: Session) -> dict[str, Any]:
+    """Extractor text -> locator of a sample's own reference -> outputs."""
+    eyes = session.eyes_of(plan.resolved, asked, ("own",))
+    if not eyes:
+        return {}
+    locators = list(dict.fromkeys(s.reference for s in plan.resolved.samples if s.reference is not None))
+    name = f"own-{digest([locators, plans.own_identity(plan.resolved.dataset)])[:16]}"
+    files = image_files(
+        plan.resolved.dataset, locators, name, list(eyes.values()), plan.folder.parent, session.cache, session.options
+    )
+    found: dict[str, Any] = {}
+    for text, eye in eyes.items():
+        rows = [views.read(path) for path in files[eye.key]]
+        found[text] = {key: views.take(part, i) for part in rows for i, key in enumerate(part.keys)}
+    return found
 
 
 def overlong_texts(plan: Plan, asked: Sequence[Asked], session: Session) -> list[str]:
@@ -98,7 +120,9 @@ def reference_of(
         return Reference({"set": identity}, {}, str(statistics))
     if not has_reference(resolved.dataset):
         return None
-    files = reference_files(
-        resolved.dataset, digest(identity), eyes, plan.folder.parent, session.cache, session.options, most
-    )
+    locators = list(resolved.dataset.references())
+    files = image_files(
+        resolved.dataset, locators, f"reference-{digest(identity)[:16]}", eyes, plan.folder.parent, session.cache,
+        session.options, most,
+    )  # fmt: skip
     return Reference({"set": identity}, files)

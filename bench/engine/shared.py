@@ -81,27 +81,23 @@ def _encode(texts: Sequence[str], inputs: Sequence[str], eye: Eye, cache: Cache,
 # ---- reference images ----------------------------------------------------------------------------------------------
 
 
-def reference_files(
+def image_files(
     dataset: Any,
-    reference: str,
+    locators: Sequence[str],
+    name: str,
     eyes: Sequence[Eye],
     folder: Path,
     cache: Cache,
     options: Options,
     most: int | None = None,
 ) -> dict[str, list[Path]]:
-    """Extractor key -> view files of the dataset's reference images; made for those extractors that lack them.
+    """Extractor key -> view files of these images of a dataset; made for those extractors that lack them.
 
-    `reference` is the digest of the reference set's identity: another reference set has other files. most: of the first
-    files only.
+    name: begins the files' names and holds a digest of what fixes the images. most: of the first files only.
     """
-    locators = list(dataset.references())
     cuts = [locators[i : i + SHARD_ROWS] for i in range(0, len(locators), SHARD_ROWS)][:most]
     base = shared_folder(folder) / "views"
-    files = {
-        e.key: [base / e.key / f"reference-{reference[:16]}-{i:05d}.safetensors" for i in range(len(cuts))]
-        for e in eyes
-    }
+    files = {e.key: [base / e.key / f"{name}-{i:05d}.safetensors" for i in range(len(cuts))] for e in eyes}
     with _waiting_lock(shared_folder(folder) / "reference.lock"):
         todo = [(i, cut, [e for e in eyes if not views.whole(files[e.key][i])]) for i, cut in enumerate(cuts)]
         todo = [(i, cut, lacking) for i, cut, lacking in todo if lacking]

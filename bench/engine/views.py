@@ -110,10 +110,23 @@ def _plain(row: Any) -> Any:
             "attributes": [dict(a) for a in row.attributes],
             "size": list(row.size),
             "readable": row.readable,
+            **({"masks": [_runs(m) for m in row.masks]} if row.masks else {}),
         }
     if isinstance(row, Answers):
         return {"texts": dict(row.texts), "probabilities": dict(row.probabilities)}
     return row
+
+
+def _runs(mask: np.ndarray) -> dict[str, Any]:
+    """A mask as the lengths of its runs in reading order, outside first."""
+    flat = np.concatenate([[False], np.asarray(mask, dtype=bool).reshape(-1)])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    return {"shape": list(mask.shape), "runs": np.diff(np.concatenate([[0], edges, [mask.size]])).tolist()}
+
+
+def _mask(row: Mapping[str, Any]) -> np.ndarray:
+    runs = np.asarray(row["runs"], dtype=np.int64)
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(row["shape"])
 
 
 def _object(name: str, row: Any) -> Any:
@@ -121,7 +134,7 @@ def _object(name: str, row: Any) -> Any:
         return Detections(
             np.asarray(row["boxes"], dtype=np.float64).reshape(-1, 4), tuple(row["labels"]),
             np.asarray(row["scores"], dtype=np.float64), tuple(row["attributes"]), (row["size"][0], row["size"][1]),
-            row["readable"],
+            row["readable"], tuple(_mask(m) for m in row.get("masks", ())),
         )  # fmt: skip
     if name == "answers":
         return Answers(row["texts"], row["probabilities"])

@@ -3,6 +3,7 @@ training."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,25 @@ class SceneDetector(Extractor):
     def extract_images(self, batch: Sequence[np.ndarray], queries: Sequence[Sample] | None = None) -> dict[str, Any]:
         """uint8 (h, w, 3) images, of any sizes."""
         return {"detections": [_detections(f, image) for f, image in zip(found_in(batch), batch, strict=True)]}
+
+
+@register("extractor", "scene-segmenter", summary="the scene detector with the pixels of each object as masks")
+class SceneSegmenter(SceneDetector):
+    """As scene-detector, each object with its mask: the pixels that differ from the background by half a colour."""
+
+    def extract_images(self, batch: Sequence[np.ndarray], queries: Sequence[Sample] | None = None) -> dict[str, Any]:
+        """uint8 (h, w, 3) images, of any sizes; masks are of the images' own sizes."""
+        return {"detections": [_masked(f, image) for f, image in zip(found_in(batch), batch, strict=True)]}
+
+
+def _masked(found: Found, image: np.ndarray) -> Detections:
+    if found.segments is None:
+        return _detections(found, image)
+    height, width = image.shape[:2]
+    rows, columns = (np.arange(n) * len(found.segments) // n for n in (height, width))
+    segments = found.segments[rows][:, columns]
+    masks = tuple(segments == i + 1 for i in range(len(found)))
+    return dataclasses.replace(_detections(found, image), masks=masks)
 
 
 def found_in(images: Sequence[np.ndarray]) -> list[Found]:

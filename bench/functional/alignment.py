@@ -40,6 +40,29 @@ def clip_score(
     return weight * cosine(image, text, ids=ids).clamp_min(0)
 
 
+def ref_clip_score(
+    image: torch.Tensor,
+    text: torch.Tensor,
+    captions: Sequence[torch.Tensor],
+    *,
+    weight: float = 2.5,
+    ids: Sequence[str] | None = None,
+) -> torch.Tensor:
+    """Aligned image (n, d), candidate text (n, d) and the captions of each image (c_i, d) -> (n,) RefCLIPScore.
+
+    Harmonic mean of weight * max(cos(image, text), 0) and the best max(cos(caption, text), 0) (Hessel et al. 2021, eq.
+    2); 0 where both are 0. The published script does not cut the second at 0.
+    """
+    first = clip_score(image, text, weight=weight, ids=ids)
+    if len(captions) != len(text):
+        raise UsageError(f"There must be captions for each image; got {len(captions)} for {len(text)}.")
+    own = checks.unit(text, "text", ids)
+    best = [(checks.unit(c, "captions") @ own[i].to(c.device)).max() for i, c in enumerate(captions)]
+    second = torch.stack(best).clamp_min(0) if best else first
+    total = first + second
+    return torch.where(total > 0, 2 * first * second / total.clamp_min(1e-300), 0.0)
+
+
 def r_precision(
     image: torch.Tensor,
     text: torch.Tensor,

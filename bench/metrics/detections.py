@@ -19,6 +19,16 @@ EMPTY = Detections(np.zeros((0, 4)), (), np.zeros(0))
 """What an unreadable image counts as."""
 
 
+def boxes_of(sample: Sample, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+    """Boxes (m, 4) of the sample's objects in pixels of a picture of this (width, height), as they are where either
+    size is not known, and their labels."""
+    boxed = [thing for thing in sample.objects if thing.box is not None]
+    known = all((*sample.size, *size))
+    scale = [size[0] / sample.size[0], size[1] / sample.size[1]] if known else [1.0, 1.0]
+    boxes = np.array([thing.box for thing in boxed], dtype=np.float64).reshape(-1, 4) * np.tile(scale, 2)
+    return boxes, [thing.label for thing in boxed]
+
+
 class OfObjects(Rowwise):
     """A metric of detections against the sample's objects; an unreadable image counts as one in which nothing was
     found."""

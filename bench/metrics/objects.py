@@ -6,13 +6,12 @@ from __future__ import annotations
 import itertools
 from typing import ClassVar
 
-import numpy as np
 import torch
 
 from bench.functional import box_iou_overlap, relation_holds
 from bench.functional.boxes import attributes_bound, counts_right, object_presence
 from bench.metrics.base import mean_output
-from bench.metrics.detections import NOTHING, OfObjects
+from bench.metrics.detections import NOTHING, OfObjects, boxes_of
 from bench.registry import register
 from bench.types import Detections, Estimator, OutputCard, Sample
 
@@ -87,17 +86,8 @@ class BoxOverlap(OfObjects):
     needs: ClassVar[tuple[str, ...]] = ("objects", "boxes")
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
-        boxed = [thing for thing in sample.objects if thing.box is not None]
-        if not boxed:
-            return (NOTHING,)
-        targets = np.array([thing.box for thing in boxed], dtype=float) * _scale(sample.size, found.size)
-        return (float(box_iou_overlap(found.boxes, found.labels, targets, [t.label for t in boxed])),)
-
-
-def _scale(wanted: tuple[int, int], found: tuple[int, int]) -> np.ndarray:
-    """(4,) factors from pixels of the truth to those of the image; ones where either size is not known."""
-    known = all((*wanted, *found))
-    return np.tile([found[0] / wanted[0], found[1] / wanted[1]] if known else [1.0, 1.0], 2)
+        targets, labels = boxes_of(sample, found.size)
+        return (float(box_iou_overlap(found.boxes, found.labels, targets, labels)) if labels else NOTHING,)
 
 
 @register(
@@ -116,7 +106,7 @@ class SpatialRelation(OfObjects):
     """
 
     columns: ClassVar[tuple[str, ...]] = ("both", "right")
-    outputs = (
+    outputs: tuple[OutputCard, ...] = (
         mean_output("uncond", "relation", column="right"),
         OutputCard(
             "cond", "relation, both present", "higher", 0.0, 1.0, estimator=Estimator("ratio", ("right", "both"))

@@ -4,13 +4,14 @@ its image?"""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
+from bench.errors import UsageError
 from bench.functional import checks, r_precision
-from bench.functional.retrieval import Ranks, ranks_from_features
+from bench.functional.retrieval import Ranks, Ties, ranks_from_features
 from bench.metrics.base import Metric, mean_output
 from bench.metrics.rowwise import estimates, mark
 from bench.registry import register
@@ -26,7 +27,7 @@ class _Gallery(Metric):
     def __init__(self, extractor: str, *parameters: object) -> None:
         super().__init__()
         self.extractor = str(extractor)
-        kept = ("image", "text", "keys", "meanings")
+        kept = ("image", "text", "keys", "meanings", "groups")
         self.states = {name: self.add_rows(name, extractor, *parameters) for name in kept}
 
     def views(self) -> Mapping[str, View]:
@@ -46,7 +47,7 @@ class _Gallery(Metric):
         if ids is None:
             start = len(self.joined(self.states["keys"]))
             ids = [str(start + i) for i in range(len(image))]
-        marks = {"keys": ids, "meanings": [s.meaning for s in truth]}
+        marks = {"keys": ids, "meanings": [s.meaning for s in truth], "groups": [s.group for s in truth]}
         columns = {n: torch.tensor([mark(t) for t in texts], dtype=torch.int64) for n, texts in marks.items()}
         for name, rows in {"image": image.detach(), "text": text.detach(), **columns}.items():
             getattr(self, self.states[name]).append(rows)
@@ -58,7 +59,7 @@ class _Gallery(Metric):
         return found
 
     def marks(self, name: str) -> list[str]:
-        """The key or the meaning of each row."""
+        """The key, the meaning or the group of each row."""
         return [str(m) for m in self.joined(self.states[name]).tolist()]
 
     def compute(self) -> torch.Tensor | dict[str, torch.Tensor]:
@@ -114,6 +115,8 @@ def _outputs() -> tuple[OutputCard, ...]:
         rank = Estimator("median", (f"{way}.rank",))
         found.append(OutputCard(f"{way}.median_rank", f"{name} median rank", "lower", 1.0, None, "", False, rank))
         found.append(mean_output(f"{way}.mAP", f"{name} mAP", column=f"{way}.AP", primary=False))
+        found.append(mean_output(f"{way}.MRR", f"{name} MRR", column=f"{way}.RR", primary=False))
+        found.append(mean_output(f"{way}.mAP@R", f"{name} mAP@R", column=f"{way}.AP@R", primary=False))
     return tuple(found)
 
 
@@ -125,38 +128,64 @@ def _outputs() -> tuple[OutputCard, ...]:
     direction="higher",
 )
 class Retrieval(_Gallery):
-    """R@1, R@5, R@10, median rank and mAP of each image's prompt among all images (t2i), and of each image among all
-    prompts (i2t).
+    """R@1, R@5, R@10, median and reciprocal rank, mAP and mAP@R of each image's prompt among all images (t2i), and of
+    each image among all prompts (i2t).
 
-    All images of one meaning are right for its text. Prompts of one meaning are one text of the gallery, in the wording
-    of one of their rows, chosen by id. Ties count by expectation; a missing image has the worst rank.
+    positives: 'meaning' (all images of one meaning are right for its text) or 'group' (all texts and images of one
+    group, e.g. a photograph with several captions). Prompts of one meaning (in one group) are one text of the gallery,
+    in the wording of one of their rows, chosen by id. ties: expected, optimistic or pessimistic. A missing image has
+    the worst rank.
     """
 
     outputs = _outputs()
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
+    version = 2
 
-    def __init__(self, extractor: str = "open-clip(model=ViT-B-32,pretrained=openai)") -> None:
-        super().__init__(extractor)
+    def __init__(
+        self,
+        extractor: str = "open-clip(model=ViT-B-32,pretrained=openai)",
+        positives: str = "meaning",
+        ties: Ties = "expected",
+    ) -> None:
+        if positives not in ("meaning", "group") or ties not in get_args(Ties):
+            raise UsageError(
+                f"positives is 'meaning' or 'group' and ties one of {', '.join(get_args(Ties))}; got {positives} and "
+                f"{ties}."
+            )
+        super().__init__(extractor, positives, ties)
+        self.positives, self.ties = positives, ties
+
+    def _labels(self) -> tuple[list[str], list[str]]:
+        """The text of the gallery that each row has, and what makes texts and images right for each other."""
+        meanings, groups = self.marks("meanings"), self.marks("groups")
+        if self.positives == "meaning":
+            return meanings, meanings
+        return [f"{m} {g}" for m, g in zip(meanings, groups, strict=True)], groups
 
     def table(self) -> dict[str, np.ndarray]:
-        image, text = self.side("image"), self.side("text")
-        meanings, keys = self.marks("meanings"), self.marks("keys")
-        first = {meanings[i]: i for i in sorted(range(len(keys)), key=keys.__getitem__, reverse=True)}
+        image, text, keys = self.side("image"), self.side("text"), self.marks("keys")
+        said, right = self._labels()
+        first = {said[i]: i for i in sorted(range(len(keys)), key=keys.__getitem__, reverse=True)}
         names = sorted(first)
         texts = text[torch.tensor([first[m] for m in names])]
         place = {m: i for i, m in enumerate(names)}
-        own = torch.tensor([place[m] for m in meanings])
-        to_text = ranks_from_features(image, texts, (meanings, names))
-        to_image = ranks_from_features(texts, image, (names, meanings))
-        return {**_columns("t2i", Ranks(*(column[own] for column in to_image))), **_columns("i2t", to_text)}
+        own = torch.tensor([place[m] for m in said])
+        labels = [right[first[m]] for m in names]
+        to_text = ranks_from_features(image, texts, (right, labels))
+        to_image = ranks_from_features(texts, image, (labels, right))
+        return {
+            **_columns("t2i", Ranks(*(column[own] for column in to_image)), self.ties),
+            **_columns("i2t", to_text, self.ties),
+        }
 
     def missing(self) -> Mapping[str, float]:
-        meanings = self.marks("meanings")
-        worst = {"t2i.rank": float(len(meanings)), "i2t.rank": float(len(set(meanings)))}
+        said, _ = self._labels()
+        worst = {"t2i.rank": float(len(said)), "i2t.rank": float(len(set(said)))}
         return {**super().missing(), **{name: rank for name, rank in worst.items() if rank}}
 
 
-def _columns(way: str, ranks: Ranks) -> dict[str, Any]:
-    found = {f"{way}.R@{k}": ranks.recall(k) for k in _KS}
-    found |= {f"{way}.rank": ranks.rank(), f"{way}.AP": ranks.average_precision}
+def _columns(way: str, ranks: Ranks, ties: Ties) -> dict[str, Any]:
+    found = {f"{way}.R@{k}": ranks.recall(k, ties) for k in _KS}
+    found |= {f"{way}.rank": ranks.rank(ties), f"{way}.RR": ranks.reciprocal(ties)}
+    found |= {f"{way}.AP": ranks.average_precision, f"{way}.AP@R": ranks.precision_at_r}
     return {name: column.cpu().numpy() for name, column in found.items()}

@@ -36,8 +36,13 @@ class Rowwise(Metric):
         rows = self.held()
         return {name: rows[:, i].cpu().numpy() for i, name in enumerate(self.columns)}
 
+    def tags(self) -> dict[str, np.ndarray]:
+        """Tag -> (n,) a value of any kind for each tag that a macro estimator names: for `compute` alone, as the engine
+        takes the samples' own."""
+        return {}
+
     def compute(self) -> torch.Tensor | dict[str, torch.Tensor]:
-        return estimates(self, self.table())
+        return estimates(self, {**self.table(), **self.tags()})
 
 
 def mark(text: str) -> int:
@@ -46,8 +51,8 @@ def mark(text: str) -> int:
 
 
 def estimates(metric: Metric, table: Mapping[str, np.ndarray]) -> torch.Tensor | dict[str, torch.Tensor]:
-    """Each output's estimator applied to a table, bare where 'value' is the only one (macro: not here, its tags belong
-    to the run). NaN where no row counts."""
+    """Each output's estimator applied to a table (with the tags of macro estimators), bare where 'value' is the only
+    one. NaN where no row counts."""
     from bench.stats.bootstrap import estimate
 
     found = {}

@@ -49,6 +49,8 @@ class Found:
     readable: bool = True
     reason: str = ""
     """Why an image is unreadable."""
+    segments: np.ndarray | None = None
+    """int32 (64, 64): 1..m in the pixels of each object, at 64 x 64; None where nothing was found."""
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -154,7 +156,7 @@ def _objects(batch: _Batch) -> list[Found]:
         rows = np.flatnonzero((image == i) & known)
         if not reason and (unknown[i] > MOST_UNKNOWN * total[i] or len(rows) > MOST_OBJECTS):
             reason = "what is in it has none of the known shapes and colours"
-        found.append(_empty(reason) if reason else _found(seen, rows, batch.scale))
+        found.append(_empty(reason) if reason else _found(seen, rows, batch.scale, renamed[labels[i]]))
     return found
 
 
@@ -171,11 +173,20 @@ def _empty(reason: str) -> Found:
     return Found(np.zeros((0, 4)), (), (), (), np.zeros(0), not reason, reason)
 
 
-def _found(seen: Recognised, rows: np.ndarray, scale: tuple[float, float]) -> Found:
+def _numbered(segments: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Segments of all images (from 1) -> the places of `rows` in their order (from 1), 0 elsewhere."""
+    place = np.zeros(int(segments.max(initial=0)) + 1, np.int32)
+    inside = rows + 1 < len(place)
+    place[rows[inside] + 1] = np.arange(1, len(rows) + 1, dtype=np.int32)[inside]
+    return place[segments]
+
+
+def _found(seen: Recognised, rows: np.ndarray, scale: tuple[float, float], segments: np.ndarray) -> Found:
     return Found(
         boxes=seen.box[rows] * np.array([*scale, *scale]),
         shapes=tuple(SHAPES[k] for k in seen.shape[rows]),
         colours=tuple(NAMES[k] for k in seen.colour[rows]),
         sizes=tuple("large" if big else "small" for big in seen.large[rows]),
         scores=seen.score[rows],
+        segments=_numbered(segments, rows),
     )

@@ -71,6 +71,14 @@ def render_frames(scene: Scene, seed: int, size: int = CANVAS) -> np.ndarray:
     return _paint(picked, np.repeat(_grounds(key), scene.frames), size)
 
 
+def mask(scene: Scene, place: int, size: int = CANVAS) -> np.ndarray:
+    """bool (size, size): the pixels of which the object at `place` covers half or more, without nuisances."""
+    thing, scale = scene.objects[place], size / CANVAS
+    pixels = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    x, y = (pixels - np.float32(c * scale) for c in (thing.x, thing.y))
+    return coverage(thing.shape, x[None, None, :], y[None, :, None], np.float32(SIZES[thing.size] * scale))[0] >= 0.5
+
+
 def _grounds(keys: np.ndarray) -> np.ndarray:
     """(n,) float32: the background's grey."""
     low, high = BACKGROUND

@@ -99,7 +99,7 @@ def test_without_a_place_for_the_file_the_traceback_is_shown(monkeypatch, capsys
         (["run"], "error: No system is given;"),
         (["run", "none.toml"], "error: There is no study file none.toml."),
         (["list", "metric"], "error: Invalid value for"),
-        (["show", "fdi"], "error: 'fdi' is no run, plug-in, alias or panel. Did you mean fd or fid?"),
+        (["show", "fdi"], "error: 'fdi' is no run, plug-in, alias or panel. Did you mean fd or fjd or fid?"),
         (["compare"], "error: Missing argument"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",

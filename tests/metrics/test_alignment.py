@@ -11,7 +11,7 @@ import torch
 from bench.errors import NotFinite, UsageError
 from bench.functional import clip_score, retrieval_from_features
 
-WORDS = {"t2i.R@1", "t2i.R@5", "t2i.R@10", "t2i.median_rank", "t2i.mAP"}
+WORDS = {"t2i.R@1", "t2i.R@5", "t2i.R@10", "t2i.median_rank", "t2i.mAP", "t2i.MRR", "t2i.mAP@R"}
 
 
 def _pairs(kit, n=200, noise=0.3):

@@ -1,0 +1,48 @@
+"""The scoring rules of the field's benchmarks as pure functions over evidence: detections, answers, probabilities.
+
+A rule takes what a detector, a question answerer or a two-tower model said (from any source) and gives what the
+benchmark's own scripts would, known defects left out. Readers of the benchmarks' files live in `bench.formats`.
+"""
+
+from __future__ import annotations
+
+from bench.functional.rules.compbench import (
+    blip_vqa,
+    compbench_numeracy,
+    compbench_spatial,
+    compbench_spatial_3d,
+    three_in_one,
+)
+from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verdict
+from bench.functional.rules.hrs import CountScores, hrs_counting
+from bench.functional.rules.paintskills import paintskills_count, paintskills_object, paintskills_spatial
+from bench.functional.rules.questions import ancestors, dsg, tifa, vqa_score
+from bench.functional.rules.soa import soa
+from bench.functional.rules.tise import counting_rmse, positional_alignment, ranking_score
+from bench.functional.rules.visor import VISOR_SPREAD, visor
+
+__all__ = [
+    "VISOR_SPREAD",
+    "Clause",
+    "CountScores",
+    "ancestors",
+    "blip_vqa",
+    "compbench_numeracy",
+    "compbench_spatial",
+    "compbench_spatial_3d",
+    "counting_rmse",
+    "dsg",
+    "geneval_overall",
+    "geneval_verdict",
+    "hrs_counting",
+    "paintskills_count",
+    "paintskills_object",
+    "paintskills_spatial",
+    "positional_alignment",
+    "ranking_score",
+    "soa",
+    "three_in_one",
+    "tifa",
+    "visor",
+    "vqa_score",
+]

@@ -1,0 +1,209 @@
+"""`visor`, `geneval`, `t2i-compbench-spatial`, `paintskills-spatial`: the verdicts of the field's benchmarks on
+detections, for prompts with objects and relations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from bench.errors import DataError
+from bench.functional.rules import (
+    VISOR_SPREAD,
+    Clause,
+    compbench_spatial,
+    geneval_verdict,
+    paintskills_spatial,
+)
+from bench.metrics.base import mean_output
+from bench.metrics.detections import NOTHING, OfObjects
+from bench.metrics.objects import SpatialRelation
+from bench.metrics.rowwise import mark
+from bench.registry import register
+from bench.types import Detections, Estimator, OutputCard, Sample
+
+_PLACED = ("wrong-shape", "wrong-side", "shuffled", "constant", "noise")
+
+
+@register(
+    "metric", "visor", summary="VISOR's numbers: relation, both present, and n of four images right", scope="group",
+    direction="higher",
+)  # fmt: skip
+class Visor(SpatialRelation):
+    """spatial-relation by VISOR's rule with VISOR_1 to 4: the share of prompts with so many right images.
+
+    uncond is the mean of VISOR_1 to 4 where every prompt has four images.
+    """
+
+    scope = "group"
+    outputs = (
+        *SpatialRelation.outputs,
+        *(
+            mean_output(f"VISOR_{n}", f"{n} or more right", column=f"VISOR_{n}", primary=False)
+            for n in range(1, VISOR_SPREAD + 1)
+        ),
+    )
+    paper = "Gokhale et al. 2022, arXiv:2212.10015"
+
+    def __init__(self, extractor: str = "scene-detector") -> None:
+        super().__init__(extractor, "visor")
+        self.prompts = self.add_rows("prompts", extractor)
+
+    def update(self, *, found: Sequence[Detections], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
+        """Aligned lists of length b."""
+        super().update(found=found, truth=truth, ids=ids)
+        if truth:
+            getattr(self, self.prompts).append(torch.tensor([mark(s.id) for s in truth], dtype=torch.int64))
+
+    def table(self) -> dict[str, np.ndarray]:
+        """Every image of a prompt has the prompt's verdict, so that prompts with equally many images count alike."""
+        rows = super().table()
+        _, code = np.unique(self.joined(self.prompts).numpy(force=True), return_inverse=True)
+        right = np.bincount(code.reshape(-1), weights=np.nan_to_num(rows["right"]) == 1)[code.reshape(-1)]
+        known = np.isfinite(rows["right"])
+        counts = {f"VISOR_{n}": np.where(known, right >= n, np.nan) for n in range(1, VISOR_SPREAD + 1)}
+        return {**rows, **counts}
+
+
+@register(
+    "metric", "geneval", summary="is everything that the prompt asks for there? (GenEval)", scope="sample",
+    direction="higher",
+)  # fmt: skip
+class GenEval(OfObjects):
+    """All or nothing: numbers, colours and positions of the prompt hold in the image.
+
+    overall: mean over tasks, the benchmark's headline (`by` names the samples' tag of the task). images: mean over
+    images. counting: the tag's value of tasks that ask for a number, whose detections must be surer.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ("right",)
+    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
+    paper = "Ghosh et al. 2023, arXiv:2310.11513"
+
+    def __init__(self, extractor: str = "scene-detector", by: str = "kind", counting: str = "counting") -> None:
+        super().__init__(extractor, by, counting)
+        self.by, self.counting = by, counting
+        self.tasks = self.add_rows("tasks", extractor, by, counting)
+        overall = Estimator("macro", ("right", by))
+        self.outputs: tuple[OutputCard, ...] = (  # type: ignore[misc]
+            OutputCard("overall", "GenEval", "higher", 0.0, 1.0, estimator=overall),
+            mean_output("images", "GenEval, all images", column="right", primary=False),
+        )
+
+    def update(self, *, found: Sequence[Detections], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
+        """Aligned lists of length b."""
+        super().update(found=found, truth=truth, ids=ids)
+        if truth:
+            tasks = torch.tensor([mark(s.tags.get(self.by, "")) for s in truth], dtype=torch.int64)
+            getattr(self, self.tasks).append(tasks)
+
+    def tags(self) -> dict[str, np.ndarray]:
+        return {self.by: self.joined(self.tasks).numpy(force=True)}
+
+    def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
+        include, exclude = clauses(sample)
+        if not include:
+            return (NOTHING,)
+        right, _ = geneval_verdict(found, include, exclude, counting=sample.tags.get(self.by) == self.counting)
+        return (float(right),)
+
+
+def clauses(sample: Sample) -> tuple[list[Clause], list[Clause]]:
+    """What a sample's objects and relations ask for: one clause for each (class, colour) with its number; of a class
+    that is named with a number there may be no more than that."""
+    kinds = Counter((t.label, t.attributes.get("colour", "")) for t in sample.objects)
+    order = list(kinds)
+    place = {r.subject: r for r in sample.relations}
+    include = []
+    for label, colour in order:
+        at = next(
+            (i for i, t in enumerate(sample.objects) if (t.label, t.attributes.get("colour", "")) == (label, colour))
+        )
+        include.append((at, Clause(label, kinds[label, colour], colour)))
+    found = []
+    for at, clause in include:
+        relation = place.get(at)
+        if relation is None:
+            found.append(clause)
+            continue
+        target = sample.objects[relation.object]
+        other = order.index((target.label, target.attributes.get("colour", "")))
+        found.append(Clause(clause.label, clause.count, clause.colour, (relation.predicate, other)))
+    totals = Counter(t.label for t in sample.objects)
+    exclude = [Clause(label, n + 1) for label, n in totals.items() if n > 1]
+    return _targets_first(found), exclude
+
+
+def _targets_first(include: list[Clause]) -> list[Clause]:
+    """A position is asked of a clause whose target has been seen: targets come first."""
+    order = sorted(range(len(include)), key=lambda i: include[i].position is not None)
+    place = {old: new for new, old in enumerate(order)}
+    return [
+        c if c.position is None else Clause(c.label, c.count, c.colour, (c.position[0], place[c.position[1]]))
+        for c in (include[i] for i in order)
+    ]
+
+
+class _OfPair(OfObjects):
+    """A metric of the prompt's first relation between two classes; other prompts do not count."""
+
+    needs: ClassVar[tuple[str, ...]] = ("objects", "relations")
+    responds_to = _PLACED
+
+    def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
+        if not sample.relations:
+            return (NOTHING,)
+        first = sample.relations[0]
+        if max(first.subject, first.object) >= len(sample.objects):
+            raise DataError(f"A relation of sample '{sample.id}' names an object that it does not have.")
+        subject, other = (sample.objects[i].label for i in (first.subject, first.object))
+        if subject == other:
+            return (NOTHING,)  # the benchmarks tell objects apart by their class alone
+        return (self.pair(found, subject, other, first.predicate),)
+
+    def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
+        """The score of one image."""
+        raise NotImplementedError
+
+
+@register(
+    "metric", "t2i-compbench-spatial", summary="confidences and position of two objects (T2I-CompBench)",
+    scope="sample", direction="higher",
+)  # fmt: skip
+class CompbenchSpatial(_OfPair):
+    """A quarter of each object's confidence and half of the position's score, 0 below one half.
+
+    'near' is measured in pixels (150), as published, so that it depends on the size of the image.
+    """
+
+    outputs = (mean_output("value", "spatial (CompBench)"),)
+    paper = "Huang et al. 2023, arXiv:2307.06350"
+
+    def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
+        return compbench_spatial(_surest(found, subject), _surest(found, other), relation)
+
+
+def _surest(found: Detections, label: str) -> tuple[float, list[float]] | None:
+    at = [i for i, name in enumerate(found.labels) if name == label]
+    if not at:
+        return None
+    best = max(at, key=lambda i: found.scores[i])
+    return float(found.scores[best]), found.boxes[best].tolist()
+
+
+@register(
+    "metric", "paintskills-spatial", summary="one object of each class, in the stated relation (PaintSkills)",
+    scope="sample", direction="higher",
+)  # fmt: skip
+class PaintskillsSpatial(_OfPair):
+    """Exactly one object of each class is found and their corners stand as stated along the longer axis."""
+
+    outputs = (mean_output("value", "spatial (PaintSkills)"),)
+    paper = "Cho et al. 2023, arXiv:2202.04053"
+
+    def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
+        boxes = torch.as_tensor(found.boxes, dtype=torch.float64)
+        return float(paintskills_spatial(found.labels, boxes, subject, other, relation))
