@@ -14,9 +14,20 @@ from bench.spec import Spec, parse
 ALIASES: dict[str, str] = {
     "fid": "fd(extractor=inception-v3(resize=tf-fid))",
     "clean-fid": "fd(extractor=inception-v3(resize=clean))",
+    "pytorch-fid": "fd(extractor=inception-v3(resize=torch-legacy))",
+    "torchmetrics-fid": "fd(extractor=inception-v3(resize=tm-aa))",
+    "fd-dinov2": "fd(extractor=dinov2(arch=vitl14,resize=dgm-eval))",
+    "fd-dinov2-fast": "fd(extractor=dinov2(arch=vitl14,resize=torch))",
+    "fid-infinity": "fd-infinity(extractor=inception-v3(resize=tf-fid))",
     "kid": "kd(extractor=inception-v3(resize=tf-fid))",
+    "kid-full": "kd(extractor=inception-v3(resize=tf-fid),subsets=0)",
+    "is-star": "is(temperature=0.9091363549)",
     "precision-recall": "prc(extractor=inception-v3(resize=tf-fid),k=3)",
-    "fd-dinov2": "fd(extractor=timm(model=vit_large_patch14_dinov2.lvd142m,size=224))",
+    "prdc-dinov2": "density-coverage(extractor=dinov2(arch=vitl14,resize=dgm-eval),k=5)",
+    "r-precision-published": "r-precision(candidates=100,ties=optimistic)",
+    "r-precision@5": "r-precision(candidates=100,top=5)",
+    "lpips-diversity": "caption-diversity(extractor=lpips,distance=squared)",
+    "eccv-retrieval": "retrieval(positives=group)",
 }
 
 PANELS: dict[str, tuple[str, ...]] = {

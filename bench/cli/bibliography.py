@@ -121,6 +121,20 @@ PAPERS: dict[str, tuple[str, str]] = {
         "Kaiyi Huang and Kaiyue Sun and Enze Xie and Zhenguo Li and Xihui Liu",
         "{T2I-CompBench}: A Comprehensive Benchmark for Open-world Compositional Text-to-image Generation",
     ),
+    "2210.08402": (
+        "Christoph Schuhmann and Romain Beaumont and Richard Vencu and Cade Gordon and Ross Wightman and Mehdi Cherti "
+        "and Theo Coombes and Aarush Katta and Clayton Mullis and Mitchell Wortsman and Patrick Schramowski and "
+        "Srivatsa Kundurthy and Katherine Crowson and Ludwig Schmidt and Robert Kaczmarczyk and Jenia Jitsev",
+        "{LAION-5B}: An Open Large-scale Dataset for Training Next Generation Image-text Models",
+    ),
+    "2305.01569": (
+        "Yuval Kirstain and Adam Polyak and Uriel Singer and Shahbuland Matiana and Joe Penna and Omer Levy",
+        "{Pick-a-Pic}: An Open Dataset of User Preferences for Text-to-Image Generation",
+    ),
+    "2306.09341": (
+        "Xiaoshi Wu and Yiming Hao and Keqiang Sun and Yixiong Chen and Feng Zhu and Rui Zhao and Hongsheng Li",
+        "Human Preference Score v2: A Solid Benchmark for Evaluating Human Preferences of Text-to-Image Synthesis",
+    ),
     "2310.11513": (
         "Dhruba Ghosh and Hanna Hajishirzi and Ludwig Schmidt",
         "{GenEval}: An Object-Focused Framework for Evaluating Text-to-Image Alignment",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import UsageError, did_you_mean
+from bench.extractors.clip_names import is_hugging_face, to_open_clip
 from bench.extractors.network import Network
 from bench.extractors.preprocess import Preprocess
 from bench.extractors.weights import ENDINGS, Source, hub_folder, may_download
@@ -37,8 +38,8 @@ _FILES = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch
 class OpenClip(Network):
     """Images and texts -> features (b, d), unnormalised.
 
-    model: a name of open_clip.list_models(). pretrained: a tag, a file, or none for OpenAI's weights of that model.
-    seed: random network instead.
+    model: a name of open_clip.list_models(). pretrained: a tag, a file (under open_clip's names or those of Hugging
+    Face's CLIPModel), or none for OpenAI's weights of that model. seed: random network instead.
     """
 
     plugin_name = "open-clip"
@@ -144,6 +145,8 @@ class OpenClip(Network):
             ).eval()
 
     def fit(self, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if is_hugging_face(state):
+            state = to_open_clip(state)
         extra = ("input_resolution", "context_length", "vocab_size", "text.transformer.embeddings.position_ids")
         return {name: value for name, value in state.items() if name not in extra}
 

@@ -6,7 +6,7 @@ module names its paper and equation.
 
 from __future__ import annotations
 
-from bench.functional.alignment import clip_score, cosine, r_precision, ref_clip_score
+from bench.functional.alignment import clip_score, cosine, fold_summary, r_precision, ref_clip_score
 from bench.functional.boxes import box_iou, box_iou_overlap, detection_match
 from bench.functional.colour import delta_e, lab
 from bench.functional.diversity import intra_group_diversity
@@ -27,7 +27,13 @@ from bench.functional.inception import (
 )
 from bench.functional.infinity import frechet_distance_infinity, frechet_infinity_influence
 from bench.functional.influence import cmmd_influence, frechet_influence, kernel_influence, vendi_influence
-from bench.functional.kernel import cmmd, kernel_block_replicates, kernel_distance, kernel_distance_full
+from bench.functional.kernel import (
+    cmmd,
+    cmmd_from_moments,
+    kernel_block_replicates,
+    kernel_distance,
+    kernel_distance_full,
+)
 from bench.functional.masks import dice, generalised_box_iou, mask_iou, matched_overlap
 from bench.functional.memorisation import (
     authentic,
@@ -66,6 +72,7 @@ __all__ = [
     "box_iou_overlap",
     "clip_score",
     "cmmd",
+    "cmmd_from_moments",
     "cmmd_influence",
     "cosine",
     "delta_e",
@@ -77,6 +84,7 @@ __all__ = [
     "edit_distance",
     "factor",
     "feature_similarity",
+    "fold_summary",
     "frechet_block_replicates",
     "frechet_distance",
     "frechet_distance_from_factors",

@@ -12,6 +12,7 @@ import torch
 
 from bench.errors import TooFew, UsageError
 from bench.functional import checks
+from bench.functional.retrieval import Ranks, Ties
 
 _BLOCK = 512
 _MATRIX = 50_000_000
@@ -71,16 +72,22 @@ def r_precision(
     seed: int = 0,
     meaning: Sequence[str] | None = None,
     keys: Sequence[str] | None = None,
+    top: int = 1,
+    ties: Ties = "expected",
 ) -> torch.Tensor:
-    """Aligned embeddings (n, d), (n, d) -> (n,) credit in [0, 1]: is the true text nearest among `candidates` texts?
+    """Aligned embeddings (n, d), (n, d) -> (n,) credit in [0, 1]: is the true text among the `top` nearest of
+    `candidates` texts?
 
     The candidates - 1 others are drawn without replacement from the texts of other meaning (`meaning`, default: each
-    row its own), by a generator seeded with (seed, key of the row), so that the order of rows changes nothing. A tie at
-    the top gives 1 / (number tied), so that a constant scorer gets 1 / candidates, not 1.
+    row its own), by a generator seeded with (seed, key of the row), so that the order of rows changes nothing. A tie
+    gives the expected credit over its orders, 1 / (number tied) at the top, so that a constant scorer gets top /
+    candidates, not 1; 'optimistic' counts it as right, as published scripts do that take the first of the largest.
     """
     _paired(image, text, keys)
     if candidates < 2:
         raise UsageError(f"candidates counts the true text too and must be at least 2; got {candidates}.")
+    if not 1 <= top < candidates:
+        raise UsageError(f"top must lie in 1..{candidates - 1}; got {top}.")
     keys = [str(k) for k in keys] if keys is not None else [str(i) for i in range(len(image))]
     meaning = [str(m) for m in meaning] if meaning is not None else keys
     order, own = _pool(meaning, keys)
@@ -103,7 +110,7 @@ def r_precision(
             others = every[start : rows.stop].gather(1, places)
         else:
             others = torch.einsum("bd,bcd->bc", some, pool[places])
-        credit.append(_top_credit(truth, others))
+        credit.append(_credit(truth, others, top, ties))
     return torch.cat(credit)
 
 
@@ -126,9 +133,24 @@ def _others(seed: int, key: str, own: int, size: int, count: int) -> np.ndarray:
     return drawn + (drawn >= own)
 
 
-def _top_credit(truth: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """1 / (1 + ties) where none is above the truth, else 0; equal within rounding counts as a tie."""
+def _credit(truth: torch.Tensor, others: torch.Tensor, top: int, ties: Ties) -> torch.Tensor:
+    """Chance that the truth is among the first `top`; equal within rounding counts as a tie."""
     slack = 1e-12
-    above = (others > truth + slack).any(1)
-    tied = ((others - truth).abs() <= slack).sum(1)
-    return torch.where(above, 0.0, 1.0 / (1.0 + tied.double()))
+    above = (others > truth + slack).sum(1).double()
+    tied = ((others - truth).abs() <= slack).sum(1).double()
+    return Ranks(above, tied, torch.ones_like(above), above, above).recall(top, ties)
+
+
+def fold_summary(
+    credit: torch.Tensor, *, folds: int = 10, drop_last: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Credit (n,) -> (mean, std with ddof 0) over `folds` equal parts of the rows in order, as papers report
+    R-precision: the spread of folds, not a standard error.
+
+    drop_last repeats a defect of DM-GAN's and TISE's scripts, whose slices leave out the last row of each part.
+    """
+    size = len(credit) // folds
+    if size < (2 if drop_last else 1):
+        raise TooFew(f"{folds} folds need {folds * (2 if drop_last else 1)} rows and there are {len(credit)}.")
+    parts = torch.stack([credit[i * size : (i + 1) * size - drop_last].double().mean() for i in range(folds)])
+    return parts.mean(), parts.std(correction=0)

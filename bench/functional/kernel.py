@@ -131,6 +131,25 @@ def kernel_block_replicates(
     return _mmd2(x, kept, y, _all(y))
 
 
+_REST = 1000 * 4 * 1e-6 / 6
+"""Most that the third and higher orders of exp(s / 100), |s| <= 1, can add to CMMD: 6.7e-4."""
+
+
+def cmmd_from_moments(generated: torch.Tensor, reference: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Embeddings (n, d), (m, d) -> (CMMD from means and second moments of the unit vectors, bound of its error).
+
+    exp(-|x - y|^2 / 200) of unit vectors is exp(-.01) exp(.01 x.y), nearly a polynomial of second degree, whose MMD is
+    a distance of moments: O(n d^2) work and d^2 memory instead of n^2 pairs. The error is below the bound, 6.7e-4,
+    whatever the vectors.
+    """
+    x, y = checks.sides(generated, reference, least=2)
+    x, y = checks.unit(x, "generated"), checks.unit(y, "reference")
+    mean = x.mean(0) - y.mean(0)
+    second = x.T @ x / len(x) - y.T @ y / len(y)
+    value = 1000 * np.exp(-0.01) * (0.01 * mean.square().sum() + 0.5e-4 * second.square().sum())
+    return value, _REST
+
+
 def cmmd(generated: torch.Tensor, reference: torch.Tensor, *, ids: Sequence[str] | None = None) -> torch.Tensor:
     """Embeddings (n, d), (m, d), normalised here -> scalar float64, >= 0: the V-statistic, diagonal included."""
     x, y = checks.sides(generated, reference, least=2, ids=ids)

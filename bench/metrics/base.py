@@ -44,6 +44,8 @@ class Metric(torchmetrics.Metric):
     frames: ClassVar[bool] = False
     """True when a row may be a story: each argument then holds a list with one row a frame. Set metrics take every
     frame."""
+    copies_are_best: ClassVar[bool] = True
+    """False for set metrics that look for copies of the reference, which is then the training set."""
     moments_suffice: ClassVar[bool] = False
     """True when `.npz` statistics (mu, sigma) can stand for the reference features."""
 

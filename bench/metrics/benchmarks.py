@@ -39,7 +39,7 @@ class Visor(SpatialRelation):
     """
 
     scope = "group"
-    outputs = (
+    outputs: ClassVar[tuple[OutputCard, ...]] = (
         *SpatialRelation.outputs,
         *(
             mean_output(f"VISOR_{n}", f"{n} or more right", column=f"VISOR_{n}", primary=False)

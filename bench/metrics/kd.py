@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from bench.functional import kernel_distance, kernel_influence
+from bench.functional import kernel_distance, kernel_distance_full, kernel_influence
 from bench.metrics.sets import TwoSided, as_replicates
 from bench.registry import register
 from bench.types import OutputCard
@@ -21,8 +21,9 @@ from bench.types import OutputCard
 class KernelDistance(TwoSided):
     """Unbiased MMD^2 with a cubic kernel, mean over random subsets; may be slightly negative for equal distributions.
 
-    Subsets are drawn by row number, as in torch-fidelity, so that the order of rows matters a little. Its interval
-    comes from the influences on the all-pairs estimate, which the subsets estimate with added noise.
+    subsets=0 takes all pairs instead, which is what the subsets estimate: no draw, and the least variance. Subsets are
+    drawn by row number, as in torch-fidelity, so that the order of rows matters a little. The interval comes from the
+    influences on the all-pairs estimate, which the subsets estimate with added noise.
     """
 
     outputs = (OutputCard("value", "KD", "lower", None),)
@@ -34,11 +35,13 @@ class KernelDistance(TwoSided):
     ) -> None:
         super().__init__(extractor, subsets, subset_size, seed)
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
-        self.minimum = subset_size
+        self.minimum = subset_size if subsets else 2
         self.remedy = "give more, or smaller subsets, e.g. subset_size=100"
 
     def compute(self) -> torch.Tensor:
         generated, reference = self.both()
+        if not self.subsets:
+            return kernel_distance_full(generated, reference)
         mean, _ = kernel_distance(
             generated, reference, subsets=self.subsets, subset_size=self.subset_size, seed=self.seed
         )

@@ -26,6 +26,7 @@ class MemorisationInformedFD(TwoSided):
 
     outputs = (OutputCard("value", "MiFID", "lower", 0.0),)
     responds_to = ("constant", "noise")
+    copies_are_best = False
     paper = "Bai et al. 2021, arXiv:2106.03062"
 
     def __init__(self, extractor: str = "inception-v3", threshold: float = THRESHOLD) -> None:
@@ -55,7 +56,8 @@ class Authenticity(TwoSided):
     """
 
     outputs = (OutputCard("value", "AuthPct", "higher", 0.0, 1.0),)
-    responds_to = ("constant",)
+    responds_to = ()
+    copies_are_best = False
     paper = "Alaa et al. 2022, arXiv:2102.08921"
 
     def __init__(self, extractor: str = "inception-v3") -> None:

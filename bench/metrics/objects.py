@@ -106,7 +106,7 @@ class SpatialRelation(OfObjects):
     """
 
     columns: ClassVar[tuple[str, ...]] = ("both", "right")
-    outputs: tuple[OutputCard, ...] = (
+    outputs: ClassVar[tuple[OutputCard, ...]] = (
         mean_output("uncond", "relation", column="right"),
         OutputCard(
             "cond", "relation, both present", "higher", 0.0, 1.0, estimator=Estimator("ratio", ("right", "both"))

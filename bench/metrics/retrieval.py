@@ -74,9 +74,11 @@ class _Gallery(Metric):
     direction="higher",
 )
 class RPrecision(_Gallery):
-    """Share of images whose own prompt is nearest among `candidates` prompts of different meaning; chance 1/candidates.
+    """Share of images whose own prompt is among the `top` nearest of `candidates` prompts of different meaning; chance
+    is top / candidates.
 
-    The others are drawn by (seed, row), without replacement; ties share the credit. A text picked at random is rarely
+    The others are drawn by (seed, row), without replacement. ties: expected, or optimistic as in published scripts,
+    which gives a constant judge full marks. A text picked at random is rarely
     wrong in number or side alone, so that such errors hardly show.
     """
 
@@ -85,10 +87,21 @@ class RPrecision(_Gallery):
     paper = "Xu et al. 2018, arXiv:1711.10485"
 
     def __init__(
-        self, extractor: str = "open-clip(model=ViT-B-32,pretrained=openai)", candidates: int = 100, seed: int = 0
+        self,
+        extractor: str = "open-clip(model=ViT-B-32,pretrained=openai)",
+        candidates: int = 100,
+        seed: int = 0,
+        top: int = 1,
+        ties: Ties = "expected",
     ) -> None:
-        super().__init__(extractor, candidates, seed)
-        self.candidates, self.seed = candidates, seed
+        if not 1 <= top < candidates or ties not in get_args(Ties):
+            raise UsageError(
+                f"top lies in 1..{candidates - 1} and ties is one of {', '.join(get_args(Ties))}; got {top} and {ties}."
+            )
+        super().__init__(extractor, candidates, seed, top, ties)
+        self.candidates, self.seed, self.top, self.ties = candidates, seed, top, ties
+        if top > 1:
+            self.outputs = (mean_output("value", f"R-precision, first {top}"),)  # type: ignore[misc]
         self.minimum = self.minimum_meanings = candidates
         self.remedy = "give more or lower candidates"
 
@@ -100,6 +113,8 @@ class RPrecision(_Gallery):
             seed=self.seed,
             meaning=self.marks("meanings"),
             keys=self.marks("keys"),
+            top=self.top,
+            ties=self.ties,
         )
         return {"score": credit.cpu().numpy()}
 

@@ -117,6 +117,11 @@ def flips(groups: int, count: int, seed: int) -> Iterator[np.ndarray]:
     return _chunks(groups, count, seed, "flips")
 
 
+def drawn_weights(groups: int, resamples: int, seed: int) -> np.ndarray:
+    """(resamples, groups) how often each group is drawn: the draws of `bootstrap`, for statistics of other shape."""
+    return np.concatenate(list(_weights(groups, resamples, seed)))
+
+
 def _weights(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     return _chunks(groups, resamples, seed, "weights")
 

@@ -1,22 +1,17 @@
-"""Synthetic rows for every view that a metric can ask for, and every registered metric at a size that runs at once."""
+"""Every registered metric at a size that runs at once, fed with the synthetic rows of the conformance suite."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 from bench import registry
-from bench.functional.focus import region
+from bench.conformance import rows as synthetic
 from bench.metrics.base import Metric
-from bench.types import Answers, Detections, Event, PixelFacts, Question, Relation, Sample, Thing, View
 
-SHAPES, COLOURS = ("circle", "square", "star"), ("red", "green", "blue", "grey")
 SMALL: dict[str, dict[str, Any]] = {
     "kd": {"subset_size": 20, "subsets": 8},
     "is": {"splits": 3},
@@ -28,7 +23,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "ffid": {"least": 2},
 }
 """Parameters that let a metric run on few rows."""
-N, WIDTH, CLASSES = 60, 12, 7
 
 
 def make(name: str, **params: Any) -> Metric:
@@ -36,150 +30,18 @@ def make(name: str, **params: Any) -> Metric:
     return registry.create("metric", name, {**SMALL.get(name, {}), **params})
 
 
-def sample(i: int) -> Sample:
-    """Two things, the first left of the second; every fifth prompt states no relation, two prompts share a group."""
-    things = (
-        Thing(SHAPES[i % 3], {"colour": COLOURS[i % 4]}, (4.0, 10.0, 14.0, 20.0), "mask 0"),
-        Thing(SHAPES[(i + 1) % 3], {"colour": COLOURS[(i // 4) % 4]}, (34.0, 10.0, 44.0, 20.0), "mask 1"),
-    )
-    relations = (Relation(0, "left of", 1),) if i % 5 else ()
-    events = tuple(Event(f"{t.attributes['colour']} {t.label}", n, (n, n + 2)) for n, t in enumerate(things))
-    asked = tuple(Question(f"q{n}", f"is there a {t.label}?", "yes") for n, t in enumerate(things))
-    questions = (*asked, Question("q2", "is it left?", "yes", parents=("q0", "q1")))
-    prompt = f'prompt number {i} says "word {i % 7}"'
-    return Sample(
-        f"s{i:03d}", prompt, (prompt, f"caption {i}", f"another caption {i}"), size=(64, 64), objects=things,
-        relations=relations, events=events, questions=questions, group=f"g{i // 2}", tags={"kind": f"kind {i % 3}"},
-    )  # fmt: skip
-
-
-def perfect(one: Sample) -> Detections:
-    """What a faultless detector sees in a faultless image of a sample."""
-    things = one.objects
-    boxes = np.array([t.box for t in things], dtype=np.float64).reshape(-1, 4)
-    attributes = tuple(dict(t.attributes) for t in things)
-    masks = tuple(region(box[None], (64, 64)) for box in boxes)
-    return Detections(boxes, tuple(t.label for t in things), np.ones(len(things)), attributes, (64, 64), True, masks)
-
-
-def spoiled(one: Sample, i: int) -> Detections:
-    """In turn: right, nothing found, one thing missing, sides exchanged, another colour, unreadable."""
-    full = perfect(one)
-    kind = i % 6
-    if kind in (1, 5):
-        return Detections(np.zeros((0, 4)), (), np.zeros(0), (), (64, 64), readable=kind == 1)
-    if kind == 2:
-        return dataclasses.replace(
-            full, boxes=full.boxes[:1], labels=full.labels[:1], scores=full.scores[:1],
-            attributes=full.attributes[:1], masks=full.masks[:1],
-        )  # fmt: skip
-    if kind == 3:
-        return dataclasses.replace(full, boxes=full.boxes[::-1].copy(), masks=full.masks[::-1])
-    if kind == 4:
-        changed = ({"colour": "pink"}, *full.attributes[1:])
-        return dataclasses.replace(full, attributes=changed)
-    return full
-
-
-def story(one: Sample, i: int) -> list[Detections]:
-    """Six frames in which each event is seen in its span; every third story is told backwards."""
-    full = perfect(one)
-    frames = []
-    for f in range(6):
-        at = [n for n, e in enumerate(one.events) if e.span[0] <= f <= e.span[1]]
-        frames.append(
-            Detections(full.boxes[at], tuple(full.labels[n] for n in at), full.scores[at],
-                       tuple(full.attributes[n] for n in at), (64, 64))
-        )  # fmt: skip
-    return frames[::-1] if i % 3 == 2 else frames
-
-
-def answers(one: Sample, i: int) -> Answers:
-    """In turn all right, one wrong, nothing answered; with probabilities in every second image."""
-    said = {q.id: "no" if i % 3 == 1 and q.id == "q1" else "Yes" for q in one.questions} if i % 3 != 2 else {}
-    return Answers(said, {q.id: 0.25 + 0.5 * (n == i % 3) for n, q in enumerate(one.questions)} if i % 2 else {})
-
-
-def picture(i: int, seed: int) -> np.ndarray:
-    """A soft blob; pictures of one i agree in part."""
-    y, x = np.indices((20, 24))
-    blob = 200 * np.exp(-((x - 4 - i % 16) ** 2 + (y - 10) ** 2) / 20)
-    noise = np.random.default_rng([seed, i]).integers(0, 40, (20, 24, 3))
-    return (blob[..., None] + noise).astype(np.uint8)
-
-
-def facts(i: int) -> PixelFacts:
-    """Of seven images one is constant, one black; every tenth is a duplicate."""
-    low, high = {0: (9, 9), 1: (0, 5)}.get(i % 7, (0, 250))
-    return PixelFacts(f"digest {i if i % 10 else 0}", 64, 64, low, high)
-
-
-def random_rows(n: int, width: int, seed: int) -> torch.Tensor:
-    return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
-
-
-def rows(view: View, n: int, seed: int = 0) -> Any:
-    """n rows of a view; images and texts of one seed agree in part."""
-    samples = [sample(i) for i in range(n)]
-    shared = random_rows(n, WIDTH, seed)
-    return {
-        ("generated", "features"): lambda: shared + random_rows(n, WIDTH, seed + 1),
-        ("reference", "features"): lambda: random_rows(n, WIDTH, seed + 2),
-        ("generated", "logits"): lambda: 2 * random_rows(n, CLASSES, seed + 3),
-        ("prompt", "features"): lambda: shared + random_rows(n, WIDTH, seed + 4),
-        ("own", "features"): lambda: shared + random_rows(n, WIDTH, seed + 5),
-        ("captions", "features"): lambda: [
-            torch.stack([shared[i] + x for x in random_rows(3, WIDTH, seed + 6 + i)]) for i in range(n)
-        ],
-        ("generated", "image"): lambda: [picture(i, seed) for i in range(n)],
-        ("own", "image"): lambda: [picture(i, seed + 1) for i in range(n)],
-        ("generated", "map"): lambda: random_rows(n, 64, seed + 7).reshape(n, 8, 8),
-        ("generated", "text"): lambda: [
-            f"a {t.attributes['colour']} {t.label} word {i % 5}" for i, s in enumerate(samples) for t in s.objects[:1]
-        ],
-        ("generated", "answers"): lambda: [answers(s, i) for i, s in enumerate(samples)],
-        ("sample", "masks"): lambda: [list(perfect(s).masks) for s in samples],
-        ("generated", "detections"): lambda: [spoiled(s, i) for i, s in enumerate(samples)],
-        ("generated", "facts"): lambda: [facts(i) for i in range(n)],
-        ("sample", "truth"): lambda: samples,
-    }[view.subject, view.output]()
-
-
-def arguments(metric: Metric, n: int = N) -> dict[str, Any]:
-    """All arguments of `update`, ids included."""
-    given = {name: rows(view, n) for name, view in metric.views().items()}
-    if "story" in given:
-        given["story"] = [story(s, i) for i, s in enumerate(given["truth"])]
-    if getattr(metric, "extractor", "") == "judge":
-        given["match"] = given["match"][:, :1]
-    return {**given, "ids": [f"s{i:03d}#0" for i in range(n)]}
-
-
-def take(given: Mapping[str, Any], index: Any) -> dict[str, Any]:
-    """The arguments of some rows, in the order of `index`."""
-    chosen = list(index)
-    return {k: v[chosen] if isinstance(v, torch.Tensor) else [v[i] for i in chosen] for k, v in given.items()}
-
-
-def values(metric: Metric) -> dict[str, float]:
-    """compute() as output -> float."""
-    found = metric.compute()
-    named = found if isinstance(found, Mapping) else {"value": found}
-    return {name: float(value) for name, value in named.items()}
-
-
 class Kit:
     """The helpers of this folder, for tests (which cannot import each other)."""
 
     make = staticmethod(make)
-    sample = staticmethod(sample)
-    perfect = staticmethod(perfect)
-    spoiled = staticmethod(spoiled)
-    arguments = staticmethod(arguments)
-    take = staticmethod(take)
-    values = staticmethod(values)
-    rows = staticmethod(random_rows)
-    n, width = N, WIDTH
+    sample = staticmethod(synthetic.sample)
+    perfect = staticmethod(synthetic.perfect)
+    spoiled = staticmethod(synthetic.spoiled)
+    arguments = staticmethod(synthetic.arguments)
+    take = staticmethod(synthetic.take)
+    values = staticmethod(synthetic.values)
+    rows = staticmethod(synthetic.random_rows)
+    n, width = synthetic.N, synthetic.WIDTH
 
 
 @pytest.fixture(scope="session")
@@ -196,7 +58,7 @@ def fed() -> Fed:
 
     def feed(name: str, **params: Any) -> Metric:
         metric = make(name, **params)
-        metric.update(**arguments(metric))
+        metric.update(**synthetic.arguments(metric))
         return metric
 
     return feed

@@ -1,0 +1,1 @@
+"""The conformance suite: what any plug-in of a kind must do, held against one plug-in (`bench check NAME`)."""
