@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.conformance import rows
 from bench.conformance.finding import Failed
 from bench.conformance.metrics import Make, _fed, _near, _size
+from bench.conformance.responses import small
 
 _SECONDS = 180
 
@@ -48,8 +49,7 @@ def _main(text: str, out: str) -> None:
 
     from bench import aliases, registry
 
-    spec = aliases.expand(text)
-    metric = registry.example("metric", spec)
+    metric = registry.example("metric", small(aliases.expand(text)))
     dist.init_process_group("gloo")
     n = _size(metric)
     half = range(n // 2) if dist.get_rank() == 0 else range(n // 2, n)

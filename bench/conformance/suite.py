@@ -30,7 +30,7 @@ def findings(text: str, kind: str = "", *, processes: bool = False, controls: bo
         return
 
     def make() -> Any:
-        return registry.example("metric", spec)
+        return registry.example("metric", responses.small(spec))
 
     yield from carried_out(metrics.CHECKS, make)
     if processes:

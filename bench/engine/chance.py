@@ -53,7 +53,6 @@ class Matcher:
             for text in texts.table
             if text in keys and "features" in plan.resolved.extractors[text].image_outputs
         }
-        self.keys = set(self.extractors.values())
         self.images: dict[str, list[Any]] = {text: [] for text in self.extractors}
         self.samples: list[Sample] = []
 

@@ -81,8 +81,9 @@ def score(
     outcomes = rows_of.outcomes(plan)
     keys = {text: eye.key for text, eye in eyes.items()}
     works = [_work(one, plan) for one in asked]
-    matcher = Matcher(plan, keys, beside)
-    used = sorted({keys[e] for one in asked for e in _generated(one.card)} | matcher.keys)
+    seen = {e: keys[e] for one in asked for e in _generated(one.card)}
+    matcher = Matcher(plan, seen, beside)
+    used = sorted({*seen.values()})
     with _threads(plan.rows):
         for slab in rows_of.slabs(plan, used, common):
             matcher.see(slab)

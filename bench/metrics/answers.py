@@ -61,6 +61,7 @@ def _sure(answers: Answers, question: Question) -> float:
 class Tifa(_OfAnswers):
     """Mean over a prompt's questions of right answers, then over prompts."""
 
+    formula = "share of questions answered right, mean over prompts"
     outputs = (mean_output("value", "TIFA"),)
     paper = "Hu et al. 2023, arXiv:2303.11897"
 
@@ -78,6 +79,7 @@ class Dsg(_OfAnswers):
     cascade: all ancestors must be, as in the paper; false: the direct parents only, as in the published script.
     """
 
+    formula = "as tifa, a question counting only if all that it depends on are right"
     outputs = (mean_output("value", "DSG"),)
     paper = "Cho et al. 2024, arXiv:2310.18235"
 
@@ -105,6 +107,7 @@ def _parents(questions: Sequence[Question]) -> list[list[int]]:
 class BlipVqa(_OfAnswers):
     """Product over a prompt's questions of the probability of the right answer: one miss voids the image."""
 
+    formula = "product over questions of P(right answer)"
     outputs = (mean_output("value", "BLIP-VQA"),)
     paper = "Huang et al. 2023, arXiv:2307.06350"
 

@@ -31,6 +31,8 @@ class Metric(torchmetrics.Metric):
     outputs: ClassVar[tuple[OutputCard, ...]] = ()
     responds_to: ClassVar[tuple[str, ...]] = ()
     paper: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    """The definition in one line of plain text."""
     minimum: int = 1
     """Fewest generated rows for a number; instances may set it from their parameters."""
     minimum_meanings: int = 1

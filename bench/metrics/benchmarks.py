@@ -38,6 +38,7 @@ class Visor(SpatialRelation):
     uncond is the mean of VISOR_1 to 4 where every prompt has four images.
     """
 
+    formula = "VISOR_n = share of prompts with n or more right images; uncond = OA cond"
     scope = "group"
     outputs: ClassVar[tuple[OutputCard, ...]] = (
         *SpatialRelation.outputs,
@@ -79,6 +80,7 @@ class GenEval(OfObjects):
     images. counting: the tag's value of tasks that ask for a number, whose detections must be surer.
     """
 
+    formula = "mean over tasks of the share of images in which every clause holds"
     columns: ClassVar[tuple[str, ...]] = ("right",)
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     paper = "Ghosh et al. 2023, arXiv:2310.11513"
@@ -179,6 +181,7 @@ class CompbenchSpatial(_OfPair):
     'near' is measured in pixels (150), as published, so that it depends on the size of the image.
     """
 
+    formula = "c1 / 4 + c2 / 4 + position / 2, 0 below 1/2"
     outputs = (mean_output("value", "spatial (CompBench)"),)
     paper = "Huang et al. 2023, arXiv:2307.06350"
 
@@ -201,6 +204,7 @@ def _surest(found: Detections, label: str) -> tuple[float, list[float]] | None:
 class PaintskillsSpatial(_OfPair):
     """Exactly one object of each class is found and their corners stand as stated along the longer axis."""
 
+    formula = "1[one object of each class, corners in the relation along the longer axis]"
     outputs = (mean_output("value", "spatial (PaintSkills)"),)
     paper = "Cho et al. 2023, arXiv:2202.04053"
 

@@ -27,6 +27,7 @@ class CLIPScore(Rowwise):
     torchmetrics shows 0 where the mean is negative, this shows the mean).
     """
 
+    formula = "w max(cos(image, prompt), 0), mean over images"
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     paper = "Hessel et al. 2021, arXiv:2104.08718"
 

@@ -24,6 +24,7 @@ class Cmmd(TwoSided):
     exact=false takes it from means and second moments: O(n d^2), within 6.7e-4 of the pairs' value.
     """
 
+    formula = "1000 (E k(x, x') + E k(y, y') - 2 E k(x, y)), k = exp(-|x - y|^2 / 200), |x| = 1"
     outputs = (OutputCard("value", "CMMD", "lower", 0.0),)
     responds_to = ("constant", "noise")
     paper = "Jayasumana et al. 2024, arXiv:2401.09603"

@@ -29,6 +29,7 @@ class Collapse(Metric):
     """constant: all pixels equal. black: nothing brighter than 8 of 255. duplicates: pixels equal to those of another
     prompt. seeds-ignored: pixels equal to another repeat of the same prompt (only where there are repeats)."""
 
+    formula = "shares of constant, black, repeated images, and of repeats that ignore the seed"
     scope = "gallery"
     compares = False
     outputs = tuple(

@@ -37,6 +37,7 @@ class ObjectOverlap(OfObjects):
     attribute: objects are told apart by it, too, where the prompt states it for all ('' compares classes alone).
     """
 
+    formula = "F1 = 2 |F & W| / (|F| + |W|), Jaccard = |F & W| / |F | W| of multisets"
     columns: ClassVar[tuple[str, ...]] = ("f1", "jaccard")
     outputs = (
         mean_output("f1", "objects F1", column="f1"),
@@ -65,6 +66,7 @@ class CountingError(OfObjects):
     """mae: mean absolute error over classes named or found. rmse: root mean square over the named classes, TISE's
     counting alignment."""
 
+    formula = "mean |found - wanted| over classes; (mean (found - wanted)^2)^(1/2) over named classes"
     columns: ClassVar[tuple[str, ...]] = ("mae", "rmse")
     outputs = (
         mean_output("mae", "count error", column="mae", direction="lower", high=None),
@@ -87,6 +89,7 @@ class CountingError(OfObjects):
 class HrsCounting(OfObjects):
     """Sums over images of the smaller of found and wanted numbers of each named class, over found and over wanted."""
 
+    formula = "2 sum min(found, wanted) / (sum found + sum wanted), over images and named classes"
     columns: ClassVar[tuple[str, ...]] = ("right", "found", "wanted", "twice", "total")
     outputs = (
         OutputCard("f1", "counting F1 (HRS)", "higher", 0.0, 1.0, estimator=Estimator("ratio", ("twice", "total"))),
@@ -112,6 +115,7 @@ class HrsCounting(OfObjects):
 class CompbenchNumeracy(OfObjects):
     """T2I-CompBench++'s numeracy, mean over the classes of the prompt."""
 
+    formula = "mean over classes of (1[found > 0] + 1[found = wanted]) / 2"
     outputs = (mean_output("value", "numeracy (CompBench)"),)
     responds_to = _MOVED
     paper = "Huang et al. 2025, doi:10.1109/TPAMI.2025.3531907"
@@ -132,6 +136,7 @@ class Soa(OfObjects):
     """SOA-I: share of all (image, named class) pairs in which the class was found. SOA-C: mean over classes of that
     share, so that rare classes count as much as frequent ones."""
 
+    formula = "SOA-C = mean over classes of recall; SOA-I = recall over (image, class) pairs"
     scope = "gallery"
     columns: ClassVar[tuple[str, ...]] = ("found", "named")
     outputs = (

@@ -24,6 +24,7 @@ class DensityCoverage(TwoSided):
     """Density: how many reference balls hold a generated image, over k; above 1 where they crowd. Coverage: share of
     reference balls that hold a generated image. Less moved by outliers than precision and recall."""
 
+    formula = "density = balls around references that hold x, / k; coverage = share of balls that hold any x"
     outputs = (
         OutputCard("density", "density", "higher", 0.0),
         OutputCard("coverage", "coverage", "higher", 0.0, 1.0),

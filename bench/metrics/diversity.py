@@ -27,6 +27,7 @@ class CaptionDiversity(Metric):
     noise is diverse.
     """
 
+    formula = "mean over prompts of the mean distance of pairs of their images"
     scope = "group"
     responds_to = ("seeds-ignored", "constant")
     paper = "Zhu et al. 2017, arXiv:1711.11586"

@@ -31,6 +31,7 @@ class FrechetDistance(TwoSided):
     """Distance between Gaussians fitted to both sides' features; 0 for equal sets. Depends on n: compare equal n
     only."""
 
+    formula = "|m_g - m_r|^2 + tr S_g + tr S_r - 2 tr (S_g S_r)^(1/2)"
     outputs = (OutputCard("value", "FD", "lower", 0.0),)
     responds_to = ("wrong-count", "constant", "noise")
     paper = "Heusel et al. 2017, arXiv:1706.08500"

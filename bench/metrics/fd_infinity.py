@@ -23,6 +23,7 @@ class FrechetDistanceInfinity(FrechetDistance):
     """Value at 1/n = 0 of a line through the distances of `points` growing subsets. Runs of unlike n may be compared
     with care: the bias is taken off, the noise is that of n and larger than the plain distance's."""
 
+    formula = "intercept a of FD(n) = a + b / n over 15 sizes"
     outputs = (OutputCard("value", "FD∞", "lower", None),)
     paper = "Chong and Forsyth 2020, arXiv:1911.07023"
 

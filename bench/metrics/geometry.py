@@ -46,6 +46,7 @@ class _OfPixels(Rowwise):
 class Ssim(_OfPixels):
     """Mean local agreement of lightness, contrast and structure; 1 for equal pictures. Sensitive to small shifts."""
 
+    formula = "mean (2 m_x m_y + c1)(2 s_xy + c2) / ((m_x^2 + m_y^2 + c1)(s_x^2 + s_y^2 + c2))"
     outputs = (mean_output("value", "SSIM", low=-1.0),)
     responds_to = ("wrong-side", "shuffled", "constant", "noise")
     paper = "Wang et al. 2004, doi:10.1109/TIP.2003.819861"
@@ -64,6 +65,7 @@ class Ssim(_OfPixels):
 class EdgeChamfer(_OfPixels):
     """Mean distance from edges of either picture to the nearest of the other, as a share of the diagonal."""
 
+    formula = "(mean_a min_b |a - b| + mean_b min_a |a - b|) / (2 diagonal) over edge pixels"
     outputs = (mean_output("value", "edge distance", direction="lower"),)
     responds_to = ("wrong-side", "shuffled", "constant", "noise")
 
@@ -75,6 +77,7 @@ class EdgeChamfer(_OfPixels):
 class Lpips(Rowwise):
     """Squared distance of LPIPS features: weighted differences of a network's activations, averaged over places."""
 
+    formula = "sum over layers of mean over places of |w (f(x) - f(y))|^2, f of unit length over channels"
     outputs = (mean_output("value", "LPIPS", direction="lower", high=None),)
     responds_to = ("wrong-colour", "shuffled", "constant", "noise")
     paper = "Zhang et al. 2018, arXiv:1801.03924"
@@ -111,6 +114,7 @@ class PixelColour(Rowwise):
     palette: 'scenes', or 'css' for the names of CSS. inner: share of the box's sides that is looked at.
     """
 
+    formula = "mean over objects of CIEDE2000(median pixel inside, named colour)"
     outputs = (mean_output("value", "colour difference", direction="lower", high=None),)
     responds_to = ("wrong-colour", "wrong-shape", "shuffled", "constant", "noise")
     paper = "Sharma et al. 2005, doi:10.1002/col.20070"

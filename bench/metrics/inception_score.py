@@ -24,6 +24,7 @@ class InceptionScore(Metric):
     et al. 2022, arXiv 2112.01398, sec. 4.1).
     """
 
+    formula = "exp(E_x KL(p(c | x) | p(c))), p = softmax(logits / temperature)"
     scope = "set"
     outputs = (OutputCard("value", "IS", "higher", 1.0),)
     responds_to = ("constant",)

@@ -57,6 +57,7 @@ class FrechetJointDistance(_Paired):
     The text part is scaled so that both parts have equal mean length on the reference.
     """
 
+    formula = "FD of [image, a text] against [own reference, a text], a = E|image| / E|text|"
     outputs = (OutputCard("value", "FJD", "lower", 0.0),)
     responds_to = ("wrong-colour", "shuffled", "constant", "noise")
     paper = "DeVries et al. 2019, arXiv:1907.08175"
@@ -105,6 +106,7 @@ class IntraGroupFD(_Paired):
     more biased by few images than the distance of all: compare equal n only.
     """
 
+    formula = "mean over groups c of FD(generated of c, references of c)"
     outputs = (OutputCard("value", "FFID (intra-group FD)", "lower", 0.0),)
     responds_to = ("constant", "noise")
     paper = "Miyato and Koyama 2018, arXiv:1802.05637"

@@ -26,6 +26,7 @@ class KernelDistance(TwoSided):
     influences on the all-pairs estimate, which the subsets estimate with added noise.
     """
 
+    formula = "MMD^2, unbiased, k(x, y) = (x.y / d + 1)^3; mean over subsets"
     outputs = (OutputCard("value", "KD", "lower", None),)
     responds_to = ("wrong-count", "constant", "noise")
     paper = "Binkowski et al. 2018, arXiv:1801.01401"

@@ -44,6 +44,7 @@ class DiscriminatorScore(_Match):
     extractor: a discriminator that a trained generator publishes.
     """
 
+    formula = "sigmoid(D(image, prompt))"
     outputs = (mean_output("value", "discriminator"),)
     paper = "Reed et al. 2016, arXiv:1605.05396"
 
@@ -58,5 +59,6 @@ class VqaScore(_Match):
     extractor: a model of questions and answers whose logit is the log odds of yes.
     """
 
+    formula = "P(yes | image, 'does this figure show the prompt?')"
     outputs = (mean_output("value", "VQAScore"),)
     paper = "Lin et al. 2024, arXiv:2404.01291"

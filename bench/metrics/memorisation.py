@@ -24,6 +24,7 @@ class MemorisationInformedFD(TwoSided):
     The reference set must be the training set. Above the threshold it is the Fréchet distance.
     """
 
+    formula = "FD / mean_g min_t (1 - |cos(g, t)|) where that mean is below the threshold, else FD"
     outputs = (OutputCard("value", "MiFID", "lower", 0.0),)
     responds_to = ("constant", "noise")
     copies_are_best = False
@@ -55,6 +56,7 @@ class Authenticity(TwoSided):
     The reference set must be the training set. Noise is authentic, too: read it beside a measure of quality.
     """
 
+    formula = "share of g with |g - t*| > |t* - NN(t*)|, t* = nearest training image of g"
     outputs = (OutputCard("value", "AuthPct", "higher", 0.0, 1.0),)
     responds_to = ()
     copies_are_best = False

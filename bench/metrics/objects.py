@@ -27,6 +27,7 @@ class ObjectPresence(OfObjects):
     """Share of the classes named by the prompt of which at least one object was found (SOA's recall: Hinz et al. 2019,
     arXiv 1910.13321)."""
 
+    formula = "share of named classes with one or more found objects"
     outputs = (mean_output("value", "objects"),)
     responds_to = ("wrong-shape", "shuffled", "constant", "noise")
     paper = "Hinz et al. 2019, arXiv:1910.13321"
@@ -41,6 +42,7 @@ class ObjectPresence(OfObjects):
 class Counting(OfObjects):
     """Share of the classes named or found whose number is right."""
 
+    formula = "share of classes named or found whose number is right"
     outputs = (mean_output("value", "counts"),)
     responds_to = ("wrong-shape", "wrong-count", "shuffled", "constant", "noise")
 
@@ -59,6 +61,7 @@ class AttributeBinding(OfObjects):
     """Share of the objects with a stated `attribute` that are matched one to one by a found object of that class and
     value."""
 
+    formula = "share of objects with the attribute matched by a found object of class and value"
     outputs = (mean_output("value", "binding"),)
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "shuffled", "constant", "noise")
 
@@ -81,6 +84,7 @@ class BoxOverlap(OfObjects):
     Boxes of the truth are scaled to the size of the image, so that a system may draw at any size.
     """
 
+    formula = "mean over wanted boxes of IoU with the match of its class, 0 where missed"
     outputs = (mean_output("value", "box IoU"),)
     responds_to = ("wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     needs: ClassVar[tuple[str, ...]] = ("objects", "boxes")
@@ -105,6 +109,7 @@ class SpatialRelation(OfObjects):
     states. Images of prompts without a relation do not count.
     """
 
+    formula = "uncond = share of images with both objects in the relation; cond = uncond / OA"
     columns: ClassVar[tuple[str, ...]] = ("both", "right")
     outputs: ClassVar[tuple[OutputCard, ...]] = (
         mean_output("uncond", "relation", column="right"),

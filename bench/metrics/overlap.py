@@ -37,6 +37,7 @@ class BoxGiou(OfObjects):
     A missed object counts -1; extra ones are free. Objects are matched by the largest total IoU.
     """
 
+    formula = "mean over wanted boxes of IoU - (hull - union) / hull, -1 where missed"
     outputs = (mean_output("value", "box gIoU", low=-1.0),)
     responds_to = _MOVED
     paper = "Rezatofighi et al. 2019, arXiv:1902.09630"
@@ -60,6 +61,7 @@ class MaskOverlap(Rowwise):
     Masks of the truth are brought to the size of the image's.
     """
 
+    formula = "mean over wanted masks of |A & B| / |A | B| and 2 |A & B| / (|A| + |B|)"
     columns: ClassVar[tuple[str, ...]] = ("iou", "dice")
     outputs = (
         mean_output("iou", "mask IoU", column="iou"),
@@ -120,6 +122,7 @@ class VisualFocus(Rowwise):
     Boxes are the truth's: a picture of another layout is right elsewhere. Use it where the layout is given.
     """
 
+    formula = "pointing = 1[argmax in box]; NSS = (mean inside - mean) / sd; mass = sum inside / sum"
     columns: ClassVar[tuple[str, ...]] = ("pointing", "nss", "mass")
     outputs = (
         mean_output("pointing", "pointing game", column="pointing"),

@@ -24,11 +24,12 @@ class PrecisionRecall(TwoSided):
     """Precision: share of generated images near the reference set. Recall: share of the reference set that is
     reached."""
 
+    formula = "precision = share of generated within a reference ball of radius NN_k; recall = the reverse"
     outputs = (
         OutputCard("precision", "precision", "higher", 0.0, 1.0),
         OutputCard("recall", "recall", "higher", 0.0, 1.0),
     )
-    responds_to = ("wrong-count", "constant", "noise")
+    responds_to = ("constant", "noise")
     paper = "Kynkäänniemi et al. 2019, arXiv:1904.06991"
 
     def __init__(self, extractor: str = "inception-v3", k: int = 3) -> None:

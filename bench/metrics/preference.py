@@ -44,6 +44,7 @@ class HpsV2(_Preference):
     """HPSv2: 100 * cosine under its ViT-H-14. Give the file of v2.0 or v2.1, whose scores are not comparable:
     hpsv2(extractor=open-clip(model=ViT-H-14,pretrained=PATH))."""
 
+    formula = "100 cos(image, prompt)"
     outputs = (mean_output("value", "HPSv2", low=-WEIGHT, high=WEIGHT),)
     paper = "Wu et al. 2023, arXiv:2306.09341"
 
@@ -59,6 +60,7 @@ class PickScore(_Preference):
     """PickScore: 100 * cosine under its ViT-H-14; differences of two images are log odds of being preferred. Give its
     file: pickscore(extractor=open-clip(model=ViT-H-14,pretrained=PATH))."""
 
+    formula = "100 cos(image, prompt)"
     outputs = (mean_output("value", "PickScore", low=-WEIGHT, high=WEIGHT),)
     paper = "Kirstain et al. 2023, arXiv:2305.01569"
 
@@ -73,6 +75,7 @@ class PickScore(_Preference):
 class AestheticScore(Rowwise):
     """Mean rating of the images, about 1 to 10; knows nothing of the prompt."""
 
+    formula = "linear layers on the unit CLIP embedding, mean over images"
     compares = False
     outputs = (mean_output("value", "aesthetic", low=None, high=None),)
     responds_to = ("constant", "noise")

@@ -82,6 +82,7 @@ class RPrecision(_Gallery):
     wrong in number or side alone, so that such errors hardly show.
     """
 
+    formula = "share of images whose prompt is among the first R of 1 + 99 by cosine"
     outputs = (mean_output("value", "R-precision"),)
     responds_to = ("wrong-colour", "wrong-shape", "shuffled", "constant", "noise")
     paper = "Xu et al. 2018, arXiv:1711.10485"
@@ -152,6 +153,9 @@ class Retrieval(_Gallery):
     the worst rank.
     """
 
+    formula = (
+        "R@K = share of queries with a right item among the first K; mAP@R = mean of (1 / R) sum_{k<=R} P(k) rel(k)"
+    )
     outputs = _outputs()
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     version = 2

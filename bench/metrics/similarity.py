@@ -31,6 +31,7 @@ class VectorSimilarity(Rowwise):
     """Visual-semantic similarity: cosine of the embeddings, or minus the distance of their unit vectors
     (head=euclidean), which orders single images alike and means differently."""
 
+    formula = "cos(image, prompt), or -|image - prompt| of unit vectors"
     responds_to = _ALL
     paper = "Zhang et al. 2018, arXiv:1802.09178"
 
@@ -67,6 +68,7 @@ class RefClipScore(Rowwise):
     Samples with one caption do not count.
     """
 
+    formula = "2ab / (a + b), a = 2.5 max(cos(image, prompt), 0), b = max over captions of max(cos(caption, prompt), 0)"
     outputs = (mean_output("value", "RefCLIPScore", high=2.0),)
     responds_to = _ALL
     paper = "Hessel et al. 2021, arXiv:2104.08718"
@@ -117,6 +119,7 @@ class CategoryCompatibility(Rowwise):
     is of the class of its label, or of 'colour label' where there is such a class.
     """
 
+    formula = "hit = 1[argmax p(c | image) in classes(prompt)]; probability = sum of p over them"
     columns: ClassVar[tuple[str, ...]] = ("hit", "probability")
     outputs = (
         mean_output("hit", "class hit", column="hit"),
@@ -171,6 +174,7 @@ class Cka(Metric):
     """Linear centred kernel alignment over images of generated and own reference features: do images differ from each
     other as their references do? Biased upwards below some images a feature: compare equal n only."""
 
+    formula = "|Y'X|_F^2 / (|X'X|_F |Y'Y|_F), columns centred"
     scope = "set"
     outputs = (OutputCard("value", "CKA", "higher", 0.0, 1.0),)
     responds_to = ("wrong-shape", "shuffled", "noise")

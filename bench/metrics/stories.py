@@ -63,6 +63,7 @@ class EventOrder(_OfStory):
     """Kendall's tau between when events are seen to begin and when they should; a pair with an unseen event counts
     0."""
 
+    formula = "(pairs in order - pairs in reverse) / pairs that should differ"
     outputs = (mean_output("value", "order (tau)", low=-1.0),)
     responds_to = ("wrong-order", "shuffled", "constant", "noise")
     paper = "Kendall 1938, doi:10.1093/biomet/30.1-2.81"
@@ -82,6 +83,7 @@ class EventSpan(_OfStory):
     """Mean over events of the overlap of frames in which they are seen with those in which they should be, over their
     union; an unseen event counts 0."""
 
+    formula = "mean over events of |frames found & wanted| / |frames found or wanted|"
     outputs = (mean_output("value", "span IoU"),)
     responds_to = ("wrong-span", "wrong-order", "shuffled", "constant", "noise")
 

@@ -20,6 +20,7 @@ class Vendi(Metric):
     """exp of the entropy of the eigenvalues of the cosine kernel; from 1 (all alike) to the number of images. Grows
     with n: compare equal n only. q: order of the entropy; intervals are given for 1."""
 
+    formula = "exp(-sum l log l), l = eigenvalues of X X' / n, |x| = 1"
     scope = "set"
     outputs = (OutputCard("value", "Vendi", "higher", 1.0),)
     responds_to = ("constant",)

@@ -50,6 +50,7 @@ class Redescription(_OfText):
     of their words, best over the sample's captions.
     """
 
+    formula = "F1 of the multisets of (colour, shape) of caption and prompt; F1 of their words"
     columns: ClassVar[tuple[str, ...]] = ("slots", "words")
     outputs = (
         mean_output("slots", "redescription, slots", column="slots"),
@@ -89,6 +90,7 @@ class TextRendering(_OfText):
     extractor: one that reads writing.
     """
 
+    formula = "exact = 1[quoted text read whole]; similarity = 1 - edit distance / longer length"
     columns: ClassVar[tuple[str, ...]] = ("exact", "similarity")
     outputs = (
         mean_output("exact", "text exact", column="exact"),

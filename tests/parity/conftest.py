@@ -1,0 +1,8 @@
+"""The parity tables are modules beside the tests; tools/parity.py prints the same ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
