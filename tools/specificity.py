@@ -142,10 +142,10 @@ HEAD = """# Which defect moves which metric
 
 Written by `python tools/specificity.py`. The oracle draws what the prompt says ({size} scenes, two images a prompt); a
 planted defect makes every image wrong in one way and leaves all else as it was; controls are images of other prompts,
-one constant image, and noise. Metrics whose own networks are not shipped are computed with the judges of scenes, so that
-the rows tell of the metric and not of its usual network. A number is the change for the worse in standard errors of the
-paired difference from the oracle (the most responsive output; 99: beyond, or no score is left). **Bold**: declared by
-the metric's card. A dot: no detectable change for the worse.
+one constant image, and noise. Metrics whose own networks are not shipped are computed with the judges of scenes, so
+that the rows tell of the metric and not of its usual network. A number is the change for the worse in standard errors
+of the paired difference from the oracle (the most responsive output; 99: beyond, or no score is left). **Bold**:
+declared by the metric's card. A dot: no detectable change for the worse.
 """
 SMALLEST = """The smallest share of defective images, of 10, 30 and 100 %, that makes the metric worse beyond its 95 %
 interval. Metrics of a few percent show a defect that a board of sets of images hides."""

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "pack": ("bench.cli.keeping:pack", "Make a light copy of runs, without their images."),
     "verify": ("bench.cli.keeping:verify", "Say whether runs, moved or not, are whole."),
     "cache": ("bench.cli.caching:cache", "Show what a root holds, or remove what can be made again."),
+    "statistics": ("bench.cli.statistics:statistics", "Write mean and covariance of features as an .npz."),
     "agree": ("bench.cli.agreeing:agree", "Hold metrics against people's ratings, with intervals."),
     "check": ("bench.cli.checking:check", "Hold plug-ins to their contract: the conformance suite."),
     "train": ("bench.cli.training:train", "Train a judge of scenes by its recipe."),

@@ -174,6 +174,7 @@ def _finish(
             block = blocks(plan.resolved.samples)
             block_of = np.array([block[sample.id] for _, sample in work.rows])
             found, columns = of_set(asked.card, metric, values(metric, asked.card), base, rows, block_of)
+            scored.notes += metric.remarks()
         else:
             base = dataclasses.replace(base, n_missing=int(rows.missing.sum()))
             found, columns = _of_rows(work, base, rows)

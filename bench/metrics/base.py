@@ -80,6 +80,10 @@ class Metric(torchmetrics.Metric):
         """
         return {}
 
+    def remarks(self) -> list[str]:
+        """What a reader must know of this very computation beside the number (a singular covariance, say)."""
+        return []
+
     def replicates(self, blocks: Sequence[int]) -> dict[str, np.ndarray] | None:
         """Set metrics: output -> (B,) values with each block of generated rows left out (delete-a-block jackknife).
 

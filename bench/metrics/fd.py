@@ -59,6 +59,16 @@ class FrechetDistance(TwoSided):
     def compute(self) -> torch.Tensor:
         return frechet_distance_from_factors(factor(self.rows("generated")), self.reference())
 
+    def remarks(self) -> list[str]:
+        """The value is biased upwards, and has no interval, where the covariance has not full rank."""
+        n, d = len(self.rows("generated")), self.reference().mean.numel()
+        if n > d:
+            return []
+        return [
+            f"{self.plugin_name}: {n} images for {d} features, so that the covariance has rank {n - 1} at most: the "
+            f"distance is much too large by its bias, and no interval can be given; compare equal n only."
+        ]
+
     def influence(self) -> dict[str, np.ndarray]:
         return as_replicates(value=frechet_influence(self.rows("generated"), self.reference()))
 

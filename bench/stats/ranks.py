@@ -29,3 +29,35 @@ def rank_intervals(low: np.ndarray, high: np.ndarray) -> list[tuple[int, int]]:
 def tied_with_best(low: np.ndarray, high: np.ndarray) -> list[int]:
     """Indices of the systems that nobody surely beats."""
     return [i for i, (best, _) in enumerate(rank_intervals(low, high)) if best == 1]
+
+
+def simultaneous_ends(
+    values: np.ndarray, draws: np.ndarray, *, family: str = "row", level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (k, k) of simultaneous intervals of all differences values[i] - values[j], for `rank_intervals`.
+
+    values (k,), draws (R, k) drawn jointly, oriented so that higher is better. The studentised largest deviation over
+    a family gives its width (max-T): family 'row' takes a system's own k - 1 comparisons, which is what its own rank
+    asks for; 'pairs' takes all k (k - 1) / 2, so that all ranks hold at once. NaN where a difference does not vary and
+    is 0: equal systems are not ranked apart.
+    """
+    if family not in ("row", "pairs"):
+        raise UsageError(f"'{family}' is no family of rank intervals; allowed: row, pairs.")
+    point, drawn = np.asarray(values, dtype=np.float64), np.asarray(draws, dtype=np.float64)
+    if drawn.ndim != 2 or drawn.shape[1] != len(point) or len(drawn) < 2:
+        raise UsageError(f"draws must be (R, {len(point)}) with R of 2 or more; got {drawn.shape}.")
+    k = len(point)
+    low, high = np.full((k, k), np.nan), np.full((k, k), np.nan)
+    apart = point[:, None] - point[None]
+    error = np.array([(drawn[:, i, None] - drawn).std(0, ddof=1) for i in range(k)])
+    unit = np.where(error > 0, error, 1.0)
+    largest = np.empty((k, len(drawn)))
+    for i in range(k):
+        off = np.abs(drawn[:, i, None] - drawn - apart[i]) / unit[i]
+        largest[i] = np.where(error[i] > 0, off, 0.0).max(1)
+    whole = np.quantile(largest.max(0), level)
+    for i in range(k):
+        reach = (whole if family == "pairs" else np.quantile(largest[i], level)) * error[i]
+        known = (error[i] > 0) | (apart[i] != 0)
+        low[i], high[i] = np.where(known, apart[i] - reach, np.nan), np.where(known, apart[i] + reach, np.nan)
+    return low, high
