@@ -1,6 +1,6 @@
 """Write reports/specificity/: which defect moves which metric, measured, beside what the metrics' cards declare.
 
-    python tools/specificity.py [--size 300] [--root runs/specificity]
+    python tools/specificity.py [--size 200] [--root runs/specificity] [--render]
 
 Every metric that can be computed on scenes (with the judges of scenes where its own networks are not here) scores the
 oracle with a planted defect in a growing share of images, and the controls. A cell is the change for the worse at p = 1
@@ -146,6 +146,8 @@ one constant image, and noise. Metrics whose own networks are not shipped are co
 that the rows tell of the metric and not of its usual network. A number is the change for the worse in standard errors
 of the paired difference from the oracle (the most responsive output; 99: beyond, or no score is left). **Bold**:
 declared by the metric's card. A dot: no detectable change for the worse.
+
+![The matrix as a heat map](specificity.svg)
 """
 SMALLEST = """The smallest share of defective images, of 10, 30 and 100 %, that makes the metric worse beyond its 95 %
 interval. Metrics of a few percent show a defect that a board of sets of images hides."""
@@ -178,21 +180,76 @@ def _pairs(found: list[tuple[str, str]]) -> str:
     return "\n".join(f"- {metric}: {', '.join(defects)}" for metric, defects in by.items())
 
 
+def picture(cells: list[Cell], path: Path) -> None:
+    """The matrix at p = 1 as a heat map; what a card declares is framed."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "specificity", "svg.fonttype": "none", "font.size": 8})
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    full = [c for c in cells if c.p == 1.0]
+    names, defects = (list(dict.fromkeys(getattr(c, k) for c in full)) for k in ("metric", "defect"))
+    found = [[_largest(full, m, d) for d in defects] for m in names]
+    values = [[np.nan if c is None or c.errors is None else max(c.errors, 0.0) for c in row] for row in found]
+    figure, axes = plt.subplots(figsize=(6.4, 0.19 * len(names) + 1.1), layout="constrained")
+    shown = axes.imshow(np.log10(1 + np.array(values)), cmap="Blues", aspect="auto", vmin=0, vmax=2)
+    for i, row in enumerate(found):
+        for j, cell in enumerate(row):
+            if cell is not None and cell.claimed:
+                axes.add_patch(plt.Rectangle((j - 0.45, i - 0.42), 0.9, 0.84, fill=False, edgecolor="#d55e00", lw=1))
+    axes.set_xticks(range(len(defects)), defects, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(length=0)
+    axes.set_title("Change for the worse; framed: declared by the metric's card", fontsize=9, loc="left")
+    scale = figure.colorbar(shown, ax=axes, shrink=0.4)
+    scale.set_ticks([0, np.log10(3), 1, 2], labels=["0", "2", "9", "99"])
+    scale.set_label("standard errors")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def read() -> list[Cell]:
+    """The cells of the committed table, with what the cards declare today."""
+    with open(OUT / "specificity.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+
+    def number(text: str) -> float | None:
+        return float(text) if text else None
+
+    return [
+        Cell(r["metric"], r["output"], r["defect"], float(r["p"]),
+             r["defect"] in registry.load("metric", r["metric"]).responds_to,
+             number(r["oracle"]), number(r["score"]), number(r["errors"]))
+        for r in rows
+    ]  # fmt: skip
+
+
 def main() -> int:
     """Measure, write the page and the table; 1 when a card declares what was not seen."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=300)
+    parser.add_argument("--size", type=int, default=200)
     parser.add_argument("--root", default=str(ROOT / "runs" / "specificity"))
+    parser.add_argument("--render", action="store_true", help="only write the page again from the table")
     asked = parser.parse_args()
     texts, left_out = metrics()
+    if asked.render:
+        return write(read(), left_out, asked.size)
     frames = {n: t for n, t in texts.items() if set(registry.load("metric", n).responds_to) & set(STORIES)}
     still = {n: t for n, t in texts.items() if n not in frames}
     defects = {f"{d} {p:g}": (d, p) for d in PLANTED for p in SHARES} | {d: (d, 1.0) for d in BARE}
     told = {f"{d} {p:g}": (d, p) for d in STORIES for p in SHARES} | {d: (d, 1.0) for d in BARE if d != "shuffled"}
     cells = measured(still, f"scenes(size={asked.size})", defects, Path(asked.root))
     cells += measured(frames, f"scenes(split=stories-test,size={asked.size})", told, Path(asked.root))
+    return write(cells, left_out, asked.size)
+
+
+def write(cells: list[Cell], left_out: dict[str, str], size: int) -> int:
+    """The page, the picture and the table; 1 when a card declares what was not seen."""
     OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "README.md").write_text(report(cells, left_out, asked.size), encoding="utf-8")
+    picture(cells, OUT / "specificity.svg")
+    (OUT / "README.md").write_text(report(cells, left_out, size), encoding="utf-8")
     with open(OUT / "specificity.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["metric", "output", "defect", "p", "claimed", "oracle", "score", "errors"])

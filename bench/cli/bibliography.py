@@ -112,6 +112,11 @@ PAPERS: dict[str, tuple[str, str]] = {
         "Smith",
         "{TIFA}: Accurate and Interpretable Text-to-Image Faithfulness Evaluation with Question Answering",
     ),
+    "2304.05977": (
+        "Jiazheng Xu and Xiao Liu and Yuchen Wu and Yuxuan Tong and Qinkai Li and Ming Ding and Jie Tang and Yuxiao "
+        "Dong",
+        "{ImageReward}: Learning and Evaluating Human Preferences for Text-to-Image Generation",
+    ),
     "2304.05390": (
         "Eslam Mohamed Bakr and Pengzhan Sun and Xiaoqian Shen and Faizan Farooq Khan and Li Erran Li and Mohamed "
         "Elhoseiny",

@@ -22,7 +22,7 @@ class _OfAnswers(Rowwise):
     """A metric of answers to the sample's questions; images of samples without questions do not count."""
 
     needs: ClassVar[tuple[str, ...]] = ("questions",)
-    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "constant", "noise")
+    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
 
     def __init__(self, extractor: str = "scene-answers", *parameters: object) -> None:
         super().__init__(extractor, *parameters)

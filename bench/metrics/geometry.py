@@ -19,6 +19,8 @@ from bench.registry import register
 from bench.types import Detections, Sample, View
 from bench.world.palette import COLOURS
 
+_ALL = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
+
 
 class _OfPixels(Rowwise):
     """A metric of an image and its own reference image."""
@@ -48,7 +50,7 @@ class Ssim(_OfPixels):
 
     formula = "mean (2 m_x m_y + c1)(2 s_xy + c2) / ((m_x^2 + m_y^2 + c1)(s_x^2 + s_y^2 + c2))"
     outputs = (mean_output("value", "SSIM", low=-1.0),)
-    responds_to = ("wrong-side", "shuffled", "constant", "noise")
+    responds_to = _ALL
     paper = "Wang et al. 2004, doi:10.1109/TIP.2003.819861"
 
     def missing(self) -> Mapping[str, float]:
@@ -67,7 +69,7 @@ class EdgeChamfer(_OfPixels):
 
     formula = "(mean_a min_b |a - b| + mean_b min_a |a - b|) / (2 diagonal) over edge pixels"
     outputs = (mean_output("value", "edge distance", direction="lower"),)
-    responds_to = ("wrong-side", "shuffled", "constant", "noise")
+    responds_to = ("wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
 
     def judge(self, image: np.ndarray, own: np.ndarray) -> float:
         return edge_chamfer(image, own)
@@ -79,7 +81,7 @@ class Lpips(Rowwise):
 
     formula = "sum over layers of mean over places of |w (f(x) - f(y))|^2, f of unit length over channels"
     outputs = (mean_output("value", "LPIPS", direction="lower", high=None),)
-    responds_to = ("wrong-colour", "shuffled", "constant", "noise")
+    responds_to = _ALL
     paper = "Zhang et al. 2018, arXiv:1801.03924"
 
     def __init__(self, extractor: str = "lpips") -> None:

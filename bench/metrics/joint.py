@@ -59,7 +59,7 @@ class FrechetJointDistance(_Paired):
 
     formula = "FD of [image, a text] against [own reference, a text], a = E|image| / E|text|"
     outputs = (OutputCard("value", "FJD", "lower", 0.0),)
-    responds_to = ("wrong-colour", "shuffled", "constant", "noise")
+    responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     paper = "DeVries et al. 2019, arXiv:1907.08175"
 
     def __init__(

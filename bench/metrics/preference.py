@@ -1,4 +1,4 @@
-"""`hpsv2`, `pickscore`, `aesthetic-score`: what people would prefer, by models that were trained on their choices."""
+"""`hpsv2`, `pickscore`, `image-reward`, `aesthetic-score`: what people would prefer, by models of their choices."""
 
 from __future__ import annotations
 
@@ -92,3 +92,29 @@ class AestheticScore(Rowwise):
         """Ratings (b, 1)."""
         checks.features(rating, "rating", ids=ids)
         self.append(rating[:, 0])
+
+
+@register(
+    "metric", "image-reward", summary="reward by a model of people's rankings of images for a prompt", scope="sample",
+    direction="higher",
+)  # fmt: skip
+class ImageReward(Rowwise):
+    """Mean standardised reward: 0 is the average image of the training data, 1 a standard deviation better. Give the
+    files: image-reward(extractor=image-reward(weights=PATH,vocabulary=PATH))."""
+
+    formula = "(MLP(BLIP(image, prompt)) - 0.1672) / 1.0333"
+    outputs = (mean_output("value", "ImageReward", low=None, high=None),)
+    responds_to = ("shuffled", "constant", "noise")
+    paper = "Xu et al. 2023, arXiv:2304.05977"
+
+    def __init__(self, extractor: str = "image-reward") -> None:
+        super().__init__(extractor)
+        self.extractor = str(extractor)
+
+    def views(self) -> Mapping[str, View]:
+        return {"reward": View("generated", "logits", self.extractor, "prompt")}
+
+    def update(self, *, reward: torch.Tensor, ids: Sequence[str] | None = None) -> None:
+        """Rewards (b, 1)."""
+        checks.features(reward, "reward", ids=ids)
+        self.append(reward[:, 0])

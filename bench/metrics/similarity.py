@@ -177,7 +177,7 @@ class Cka(Metric):
     formula = "|Y'X|_F^2 / (|X'X|_F |Y'Y|_F), columns centred"
     scope = "set"
     outputs = (OutputCard("value", "CKA", "higher", 0.0, 1.0),)
-    responds_to = ("wrong-shape", "shuffled", "noise")
+    responds_to = _ALL
     paper = "Kornblith et al. 2019, arXiv:1905.00414"
     minimum = 4
 
