@@ -25,7 +25,7 @@ ALIASES: dict[str, str] = {
     "precision-recall": "prc(extractor=inception-v3(resize=tf-fid),k=3)",
     "prdc-dinov2": "density-coverage(extractor=dinov2(arch=vitl14,resize=dgm-eval),k=5)",
     "r-precision-published": "r-precision(candidates=100,ties=optimistic)",
-    "r-precision@5": "r-precision(candidates=100,top=5)",
+    "r-precision-at-5": "r-precision(candidates=100,top=5)",
     "lpips-diversity": "caption-diversity(extractor=lpips,distance=squared)",
     "eccv-retrieval": "retrieval(positives=group)",
 }

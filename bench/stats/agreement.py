@@ -257,7 +257,8 @@ def tie_threshold(human: np.ndarray, metric: np.ndarray) -> tuple[float, float]:
     tie = (apart == 0)[order]
     # calling the first k pairs ties wins those that people tie, and loses those that were ordered right
     score = np.concatenate([[0], np.cumsum(tie)]) + right.sum() - np.concatenate([[0], np.cumsum(right)])
-    ends = np.append(size[1:] != size[:-1], True)  # equal differences are ties together or not at all
+    # differences that are equal up to rounding are ties together or not at all
+    ends = np.append(size[1:] - size[:-1] > 1e-12 * size[-1], True)
     allowed = np.concatenate([[bool(size[0] > 0)], ends])
     best = int(np.argmax(np.where(allowed, score, -1)))
     return float(size[best - 1]) if best else 0.0, float(score[best] / len(size))
