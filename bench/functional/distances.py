@@ -54,10 +54,13 @@ class Distances:
         """(b, m) squared distances of these rows of x to all rows of y (or these), and the most that any of them is
         off."""
         cloud = self._cloud(torch.float64 if wide else self.x.dtype)
-        far, far2 = (cloud.far, cloud.far2) if columns is None else (cloud.far[columns], cloud.far2[columns])
-        found = torch.addmm(far2[None, :], cloud.near[rows], far.T, alpha=-2)
-        slack = rounding(cloud.near) * float(cloud.near2[rows].max() + far2.max())
-        return found.add_(cloud.near2[rows, None]), slack
+        near, near2 = _taken(cloud.near, rows), _taken(cloud.near2, rows)
+        far, far2 = cloud.far, cloud.far2
+        if columns is not None:
+            far, far2 = _taken(far, columns), _taken(far2, columns)
+        found = torch.addmm(far2[None, :], near, far.T, alpha=-2)
+        slack = rounding(cloud.near) * float(near2.max() + far2.max())
+        return found.add_(near2[:, None]), slack
 
     def exact(self, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         """(p,) float64 distances of the pairs (i, j) of row numbers, by differences."""
@@ -65,6 +68,14 @@ class Distances:
         parts = zip(i.split(part), j.split(part), strict=True)
         found = [(self.x[a].double() - self.y[b].double()).square_().sum(1) for a, b in parts]
         return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64, device=self.x.device)
+
+
+def _taken(x: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """x[rows], without a copy where the rows follow each other."""
+    first, last = int(rows[0]), int(rows[-1])
+    if last - first + 1 == len(rows) and bool((rows[1:] - rows[:-1] == 1).all()):
+        return x[first : last + 1]
+    return x[rows]
 
 
 def rounding(x: torch.Tensor) -> float:

@@ -10,6 +10,8 @@ import torch
 from bench.errors import TooFew
 
 _ROWS = 4096
+_WIDE = 512
+"""Columns from which a Gram matrix is made by blocks."""
 
 
 class Moments(NamedTuple):
@@ -29,6 +31,20 @@ class Moments(NamedTuple):
         return self.scatter / (self.n - 1)
 
 
+def gram_matrix(x: torch.Tensor) -> torch.Tensor:
+    """x'x (d, d) of x (n, d): only the blocks of its upper half are multiplied, 5 / 8 of the work of a product."""
+    d = x.shape[1]
+    if d < _WIDE or x.is_cuda:
+        return x.T @ x
+    found, step = x.new_empty(d, d), -(-d // 4)
+    for a in range(0, d, step):
+        for b in range(a, d, step):
+            block = x[:, a : a + step].T @ x[:, b : b + step]
+            found[a : a + step, b : b + step] = block
+            found[b : b + step, a : a + step] = block.T
+    return found
+
+
 def moments(features: torch.Tensor) -> Moments:
     """Features (n, d) -> Moments, centred before squaring so that a large mean costs no digits."""
     total: Moments | None = None
@@ -36,7 +52,7 @@ def moments(features: torch.Tensor) -> Moments:
         x = features[start : start + _ROWS].double()
         mean = x.mean(0)
         centred = x - mean
-        part = Moments(len(x), mean, centred.T @ centred)
+        part = Moments(len(x), mean, gram_matrix(centred))
         total = part if total is None else merge_moments(total, part)
     if total is None:
         raise TooFew("Moments need at least 1 row; there is none.")

@@ -22,6 +22,7 @@ def _installed(peer: str) -> bool:
         return False
 
 
+@pytest.mark.filterwarnings("ignore")  # the peers' own: deprecated arguments, singular matrices
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.metric}-{c.peer}-{c.on}")
 def test_parity(case):
     if not _installed(case.peer):

@@ -181,6 +181,8 @@ def test_kernel_distance_of_all_pairs(benchmark):
         F.kernel_distance(*small, subsets=100, subset_size=100, seed=int(s))[0] for s in rng.integers(9999, size=8)
     ]
     benchmark.extra_info |= {"sd of the mean of subsets over draws": float(torch.stack(draws).std())}
+    exact = F.kernel_distance_full(x.double(), y.double())
+    assert float(F.kernel_distance_full(x, y)) == pytest.approx(float(exact), abs=1e-9)
     assert own < 1.5 * theirs, (own, theirs)
 
 
