@@ -20,8 +20,10 @@ distances are relative to the traces of the covariances. "From the truth" is the
 that squares nothing (singular values of the centred features), or from the closed form: where peers disagree with it,
 ours is held to the truth.
 
-Images through networks are compared in `tests/extractors/`: one seeded Inception file on both sides gives
-torch-fidelity's features at many sizes and shapes, and the resizings are held to those of their tools.
+Images through networks are compared in `tests/extractors/` and `tests/parity/test_real_images_parity.py`: one seeded
+Inception file on both sides gives torch-fidelity's features at many sizes and shapes, its FID, KID and IS on images of
+real systems (own and odd sizes, PNG and JPEG, grey, with an alpha channel), and the resizings are held to those of
+their tools.
 
 Parity that cannot be had here: the TensorFlow graph of ADM's evaluator and the TorchScript weights of clean-fid are not
 downloadable from a package registry, so that `adm` and clean-fid's own weights are not compared.

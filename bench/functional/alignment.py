@@ -74,6 +74,7 @@ def r_precision(
     keys: Sequence[str] | None = None,
     top: int = 1,
     ties: Ties = "expected",
+    replace: bool = False,
 ) -> torch.Tensor:
     """Aligned embeddings (n, d), (n, d) -> (n,) credit in [0, 1]: is the true text among the `top` nearest of
     `candidates` texts?
@@ -82,6 +83,7 @@ def r_precision(
     row its own), by a generator seeded with (seed, key of the row), so that the order of rows changes nothing. A tie
     gives the expected credit over its orders, 1 / (number tied) at the top, so that a constant scorer gets top /
     candidates, not 1; 'optimistic' counts it as right, as published scripts do that take the first of the largest.
+    replace: the others are drawn with replacement, as comp-t2i's script does, so that fewer differ.
     """
     _paired(image, text, keys)
     if candidates < 2:
@@ -103,7 +105,7 @@ def r_precision(
     credit = []
     for start in range(0, len(x), _BLOCK):
         rows = range(start, min(start + _BLOCK, len(x)))
-        drawn = np.stack([_others(seed, keys[i], own[i], len(order), candidates - 1) for i in rows])
+        drawn = np.stack([_others(seed, keys[i], own[i], len(order), candidates - 1, replace) for i in rows])
         some, places = x[start : rows.stop], torch.from_numpy(drawn).to(y.device)
         truth = (some * y[start : rows.stop]).sum(1, keepdim=True)
         if every is not None:
@@ -125,11 +127,11 @@ def _pool(meaning: Sequence[str], keys: Sequence[str]) -> tuple[list[int], list[
     return [first[m] for m in names], [place[m] for m in meaning]
 
 
-def _others(seed: int, key: str, own: int, size: int, count: int) -> np.ndarray:
-    """`count` different places of the pool, none of them `own`."""
+def _others(seed: int, key: str, own: int, size: int, count: int, replace: bool) -> np.ndarray:
+    """`count` places of the pool, different unless with replacement, none of them `own`."""
     mark = hashlib.sha256(f"{seed}\t{key}".encode()).digest()[:8]
     rng = np.random.Generator(np.random.PCG64(int.from_bytes(mark, "big")))
-    drawn = rng.choice(size - 1, count, replace=False)
+    drawn = rng.choice(size - 1, count, replace=replace)
     return drawn + (drawn >= own)
 
 

@@ -78,7 +78,7 @@ class RPrecision(_Gallery):
     is top / candidates.
 
     The others are drawn by (seed, row), without replacement. ties: expected, or optimistic as in published scripts,
-    which gives a constant judge full marks. A text picked at random is rarely
+    which gives a constant judge full marks. replace: draw with replacement, as one published script does. A text picked at random is rarely
     wrong in number or side alone, so that such errors hardly show.
     """
 
@@ -94,13 +94,14 @@ class RPrecision(_Gallery):
         seed: int = 0,
         top: int = 1,
         ties: Ties = "expected",
+        replace: bool = False,
     ) -> None:
         if not 1 <= top < candidates or ties not in get_args(Ties):
             raise UsageError(
                 f"top lies in 1..{candidates - 1} and ties is one of {', '.join(get_args(Ties))}; got {top} and {ties}."
             )
-        super().__init__(extractor, candidates, seed, top, ties)
-        self.candidates, self.seed, self.top, self.ties = candidates, seed, top, ties
+        super().__init__(extractor, candidates, seed, top, ties, replace)
+        self.candidates, self.seed, self.top, self.ties, self.replace = candidates, seed, top, ties, bool(replace)
         if top > 1:
             self.outputs = (mean_output("value", f"R-precision, first {top}"),)  # type: ignore[misc]
         self.minimum = self.minimum_meanings = candidates
@@ -116,6 +117,7 @@ class RPrecision(_Gallery):
             keys=self.marks("keys"),
             top=self.top,
             ties=self.ties,
+            replace=self.replace,
         )
         return {"score": credit.cpu().numpy()}
 

@@ -251,3 +251,15 @@ def test_calibrated_inception_score(kit):
     assert float(cooled.compute()) < float(plain.compute()) and cooled.outputs[0].label == "IS*"
     with pytest.raises(UsageError, match="temperature"):
         kit.make("is", temperature=0)
+
+
+def test_draws_with_replacement_are_another_protocol(kit):
+    rows = kit.rows(60, 8, 0)
+    truth = [Sample(f"s{i}", f"text {i}") for i in range(60)]
+    noisy = rows + kit.rows(60, 8, 1)
+    found = []
+    for replace in (False, True):
+        metric = kit.make("r-precision", candidates=40, replace=replace)
+        metric.update(image=rows, text=noisy, truth=truth)
+        found.append(kit.values(metric)["value"])
+    assert found[1] >= found[0] > 1 / 40, "fewer different texts are easier"
