@@ -77,9 +77,9 @@ class RPrecision(_Gallery):
     """Share of images whose own prompt is among the `top` nearest of `candidates` prompts of different meaning; chance
     is top / candidates.
 
-    The others are drawn by (seed, row), without replacement. ties: expected, or optimistic as in published scripts,
-    which gives a constant judge full marks. replace: draw with replacement, as one published script does. A text picked at random is rarely
-    wrong in number or side alone, so that such errors hardly show.
+    The others are drawn by (seed, row), without replacement unless replace=true, as one published script has it. ties:
+    expected, or optimistic as in published scripts, which gives a constant judge full marks. A text picked at random is
+    rarely wrong in number or side alone, so that such errors hardly show.
     """
 
     formula = "share of images whose prompt is among the first R of 1 + 99 by cosine"
