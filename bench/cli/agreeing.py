@@ -17,7 +17,11 @@ from bench.cli.say import say
 @click.option("--group", default="", help="Column of the prompt: items of one prompt are resampled together.")
 @click.option("--system", default="", help="Column of the system: agree on the means of systems, not on items.")
 @click.option("--lower", multiple=True, help="A metric of which less is better; its sign is turned.")
-@click.option("--runs", multiple=True, help="Runs whose columns join the ratings by `sample` (and `k`).")
+@click.option(
+    "--runs",
+    multiple=True,
+    help="Runs whose scores join the ratings by `sample`, `k`, `system`; they know their direction.",
+)
 @click.option("--resamples", type=click.IntRange(min=20), default=2000, show_default=True, help="Of the groups.")
 @click.option("--seed", default=0, show_default=True, help="Of the resamples.")
 @click.option("--root", default="runs", show_default=True, help="Folder of the runs.")
@@ -35,13 +39,13 @@ def agree(ratings: str, human: tuple[str, ...], as_json: bool, **values: Any) ->
     from bench.cli.ratings import columns_of, rated
     from bench.stats import agreement as stats
 
-    frame = rated(ratings, list(values["runs"]), values["root"])
-    truth, scores, groups = columns_of(frame, ratings, human, values["metrics"], values["group"], values["lower"])
+    given = rated(ratings, list(values["runs"]), values["root"])
+    truth, scores, groups = columns_of(given, ratings, human, values["metrics"], values["group"], values["lower"])
     options = {"resamples": values["resamples"], "seed": values["seed"]}
     if values["system"]:
         from bench.formats.ratings import need
 
-        systems = frame[need(frame, values["system"], ratings)].astype(str).to_numpy()
+        systems = given.frame[need(given.frame, values["system"], ratings)].astype(str).to_numpy()
         found = stats.system_agreement(truth, scores, groups, systems, **options)
     else:
         found = stats.agreement(truth, scores, groups, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,19 +12,34 @@ from bench.errors import DataError, UsageError
 from bench.formats.ratings import need, numbers, read_ratings
 
 
-def rated(path: str, runs: Sequence[str], root: str) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Rated:
+    """Ratings with scores beside them."""
+
+    frame: pd.DataFrame
+    scores: tuple[str, ...] = ()
+    """Columns that are scores of runs; empty: any column of numbers may be one."""
+    lower: tuple[str, ...] = ()
+    """Those of which less is better, as their metrics' cards say."""
+
+
+def rated(path: str, runs: Sequence[str], root: str) -> Rated:
     """The ratings, joined with the columns of these runs; a column `system` says of which run a row is."""
     frame = read_ratings(path)
     if not runs:
-        return frame
+        return Rated(frame)
     from bench import store
     from bench.cli.naming import run_folders
 
     need(frame, "sample", path)
-    tables = []
+    tables: list[pd.DataFrame] = []
+    directions: dict[str, str] = {}
     for folder in run_folders(runs, root):
-        samples = store.samples(folder)
-        tables.append(samples.assign(system=store.load(folder).label))
+        run = store.load(folder)
+        tables.append(store.samples(folder).assign(system=run.label))
+        for text, card in run.cards.items():
+            known = [o for o in card.outputs if o.estimator is not None]
+            directions |= {f"{text}:{o.estimator.columns[0]}": o.direction for o in known if o.estimator}
     keys = [c for c in ("sample", "k", "system") if c in frame.columns]
     if "system" not in keys and len(tables) > 1:
         raise DataError(f"'{path}' rates several runs and says not which; add a column system with their labels.")
@@ -33,11 +49,12 @@ def rated(path: str, runs: Sequence[str], root: str) -> pd.DataFrame:
     found = frame.merge(joined, on=keys, how="inner", suffixes=("", " (run)"))
     if not len(found):
         raise DataError(f"No row of '{path}' meets an image of the runs; its columns {', '.join(keys)} must be theirs.")
-    return found
+    scores = tuple(c for c in directions if c in found.columns)
+    return Rated(found, scores, tuple(c for c in scores if directions[c] == "lower"))
 
 
 def columns_of(
-    frame: pd.DataFrame,
+    given: Rated,
     path: str,
     human: Sequence[str],
     metrics: Sequence[str],
@@ -45,11 +62,12 @@ def columns_of(
     lower: Sequence[str],
 ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
     """(ratings (n,), metric -> (n,) oriented so that more is better, groups (n,))."""
+    frame, lower = given.frame, [*lower, *given.lower]
     truth = np.mean([numbers(frame, c, path).to_numpy() for c in human], axis=0)
-    names = list(metrics) or _numeric(frame, {*human, group})
+    names = list(metrics) or list(given.scores) or _numeric(frame, {*human, group})
     if not names:
         raise UsageError(f"'{path}' has no other column of numbers; name the metrics with --metric.")
-    unknown = [name for name in lower if name not in names]
+    unknown = [name for name in lower if name not in names and name not in given.lower]
     if unknown:
         raise UsageError(f"--lower names '{unknown[0]}', which is none of the metrics: {', '.join(names)}.")
     scores = {n: numbers(frame, n, path).to_numpy() * (-1 if n in lower else 1) for n in names}

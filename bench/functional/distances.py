@@ -20,11 +20,11 @@ _GATHERED = 2**22
 
 class _Cloud(NamedTuple):
     near: torch.Tensor
-    """(n, d), moved by a common vector."""
+    """(n, d + 2): -2 x moved by a common vector, |x|^2, 1."""
     near2: torch.Tensor
     """(n,) squared lengths."""
     far: torch.Tensor
-    """(m, d)."""
+    """(m, d + 2): y moved likewise, 1, |y|^2: the product of a row of each is their squared distance."""
     far2: torch.Tensor
 
 
@@ -44,9 +44,18 @@ class Distances:
 
     def _cloud(self, dtype: torch.dtype) -> _Cloud:
         if dtype not in self._clouds:
-            near, far = ((z.to(dtype) - self.centre.to(dtype)) for z in (self.x, self.y))
-            self._clouds[dtype] = _Cloud(near, near.square().sum(1), far, far.square().sum(1))
+            near, near2 = self._moved(self.x, dtype)
+            far, far2 = (near, near2) if self.x is self.y else self._moved(self.y, dtype)
+            one, other = torch.ones_like(near2), torch.ones_like(far2)
+            self._clouds[dtype] = _Cloud(
+                torch.cat([near * -2, near2[:, None], one[:, None]], 1), near2,
+                torch.cat([far, other[:, None], far2[:, None]], 1), far2,
+            )  # fmt: skip
         return self._clouds[dtype]
+
+    def _moved(self, x: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        moved = x.to(dtype) - self.centre.to(dtype)
+        return moved, torch.linalg.vector_norm(moved, dim=1).square_()
 
     def estimate(
         self, rows: torch.Tensor, columns: torch.Tensor | None = None, *, wide: bool = False
@@ -58,9 +67,7 @@ class Distances:
         far, far2 = cloud.far, cloud.far2
         if columns is not None:
             far, far2 = _taken(far, columns), _taken(far2, columns)
-        found = torch.addmm(far2[None, :], near, far.T, alpha=-2)
-        slack = rounding(cloud.near) * float(near2.max() + far2.max())
-        return found.add_(near2[:, None]), slack
+        return near @ far.T, rounding(cloud.near) * float(near2.max() + far2.max())
 
     def exact(self, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         """(p,) float64 distances of the pairs (i, j) of row numbers, by differences."""
