@@ -14,44 +14,50 @@ import torch
 
 _ENTRIES = 2**24
 """Entries of a block of distances."""
+_COLUMNS = 4096
+"""Rows of y that are moved at a time in wide arithmetic."""
 _GATHERED = 2**22
 """Features gathered at a time for exact distances."""
 
 
-class _Cloud(NamedTuple):
-    near: torch.Tensor
-    """(n, d + 2): -2 x moved by a common vector, |x|^2, 1."""
-    near2: torch.Tensor
-    """(n,) squared lengths."""
-    far: torch.Tensor
-    """(m, d + 2): y moved likewise, 1, |y|^2: the product of a row of each is their squared distance."""
-    far2: torch.Tensor
+class _Side(NamedTuple):
+    rows: torch.Tensor
+    """(b, d + 2): as left factor -2 x, |x|^2, 1, as right one y, 1, |y|^2, both moved by a common vector."""
+    squares: torch.Tensor
+    """(b,) squared lengths."""
 
 
 class Distances:
-    """Distances between the rows of x (n, d) and y (m, d), both float32 or both float64."""
+    """Distances between the rows of x (n, d) and y (m, d), both float32 or both float64.
+
+    The product of a left and a right factor is a block of squared distances. Of y one moved copy is kept, once all of
+    its rows are asked for; blocks of rows are moved as they are needed.
+    """
 
     def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
         self.x, self.y = x, y
         # a common shift changes no distance and makes lengths, and with them rounding, as small as may be
         self.centre = y.mean(0, dtype=torch.float64)
-        self._clouds: dict[torch.dtype, _Cloud] = {}
+        self._whole: _Side | None = None
+        self._last: tuple[torch.Tensor, _Side] | None = None
 
     def blocks(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
         """Row numbers in parts whose distances fit the memory allowed."""
         if len(rows):
             yield from rows.split(max(1, min(2048, _ENTRIES // len(self.y))))
 
-    def _cloud(self, dtype: torch.dtype) -> _Cloud:
-        if dtype not in self._clouds:
-            near, near2 = self._moved(self.x, dtype)
-            far, far2 = (near, near2) if self.x is self.y else self._moved(self.y, dtype)
-            one, other = torch.ones_like(near2), torch.ones_like(far2)
-            self._clouds[dtype] = _Cloud(
-                torch.cat([near * -2, near2[:, None], one[:, None]], 1), near2,
-                torch.cat([far, other[:, None], far2[:, None]], 1), far2,
-            )  # fmt: skip
-        return self._clouds[dtype]
+    def _left(self, rows: torch.Tensor, dtype: torch.dtype) -> _Side:
+        """The factor of these rows of x; the last one is kept, for one block of rows meets many blocks of columns."""
+        if self._last is not None and self._last[0] is rows and self._last[1].rows.dtype == dtype:
+            return self._last[1]
+        moved, squares = self._moved(_taken(self.x, rows), dtype)
+        found = _Side(torch.cat([moved.mul_(-2), squares[:, None], torch.ones_like(squares)[:, None]], 1), squares)
+        self._last = rows, found
+        return found
+
+    def _right(self, y: torch.Tensor, dtype: torch.dtype) -> _Side:
+        moved, squares = self._moved(y, dtype)
+        return _Side(torch.cat([moved, torch.ones_like(squares)[:, None], squares[:, None]], 1), squares)
 
     def _moved(self, x: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
         moved = x.to(dtype) - self.centre.to(dtype)
@@ -62,12 +68,18 @@ class Distances:
     ) -> tuple[torch.Tensor, float]:
         """(b, m) squared distances of these rows of x to all rows of y (or these), and the most that any of them is
         off."""
-        cloud = self._cloud(torch.float64 if wide else self.x.dtype)
-        near, near2 = _taken(cloud.near, rows), _taken(cloud.near2, rows)
-        far, far2 = cloud.far, cloud.far2
+        dtype = torch.float64 if wide else self.x.dtype
+        near = self._left(rows, dtype)
         if columns is not None:
-            far, far2 = _taken(far, columns), _taken(far2, columns)
-        return near @ far.T, rounding(cloud.near) * float(near2.max() + far2.max())
+            parts = [self._right(_taken(self.y, columns), dtype)]
+        elif wide:  # seldom, and twice as large: in parts that are not kept
+            parts = [self._right(part, dtype) for part in self.y.split(_COLUMNS)]
+        else:
+            self._whole = self._right(self.y, dtype) if self._whole is None else self._whole
+            parts = [self._whole]
+        found = [near.rows @ part.rows.T for part in parts]
+        slack = rounding(near.rows) * float(near.squares.max() + max(part.squares.max() for part in parts))
+        return found[0] if len(found) == 1 else torch.cat(found, 1), slack
 
     def exact(self, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         """(p,) float64 distances of the pairs (i, j) of row numbers, by differences."""

@@ -129,9 +129,16 @@ CASES: list[Case] = [
     *(
         case(f"no network, and no weights of {who}", 2, rf"{who} \(.+\) {_ABSENT}", line=f"{WITH} {metric}", around=cut_off,
              after=_nobody_called)
-        for who, metric in (("inception-v3", "fid"), ("open-clip", "clipscore"), ("timm", "fd-dinov2"),
-                            ("torchvision", "fd(extractor=torchvision)"))
+        for who, metric in (("inception-v3", "fid"), ("open-clip", "clipscore"), ("dinov2", "fd-dinov2"),
+                            ("timm", "fd(extractor=timm)"), ("torchvision", "fd(extractor=torchvision)"),
+                            ("lpips", "fd(extractor=lpips)"))
     ),
+    case("no network, and no files of ImageReward", 2,
+         r"The file vocab\.txt of image-reward does not exist; give vocabulary=PATH of the published file\.",
+         line=f"{WITH} image-reward", around=cut_off, after=_nobody_called),
+    case("no network, and no aesthetic predictor", 2,
+         r"The aesthetic predictor's weights sac\+logos\+ava1-l14-linearMSE\.pth do not exist; give head=PATH of the file\.",
+         line=f"{WITH} aesthetic-score", around=cut_off, after=_nobody_called),
     case("no network, and a model whose tokenizer is on the hub", 2,
          r"The tokenizer of ViT-B-16-SigLIP \(.+\) is not on this machine \(looked for .+\): --allow-download fetches it, or choose .+",
          line=f"{WITH} clipscore(extractor=open-clip(model=ViT-B-16-SigLIP,seed=0))", around=cut_off, after=_nobody_called),
