@@ -116,27 +116,14 @@ class GenEval(OfObjects):
 def clauses(sample: Sample) -> tuple[list[Clause], list[Clause]]:
     """What a sample's objects and relations ask for: one clause for each (class, colour) with its number; of a class
     that is named with a number there may be no more than that."""
-    kinds = Counter((t.label, t.attributes.get("colour", "")) for t in sample.objects)
-    order = list(kinds)
-    place = {r.subject: r for r in sample.relations}
-    include = []
-    for label, colour in order:
-        at = next(
-            (i for i, t in enumerate(sample.objects) if (t.label, t.attributes.get("colour", "")) == (label, colour))
-        )
-        include.append((at, Clause(label, kinds[label, colour], colour)))
-    found = []
-    for at, clause in include:
-        relation = place.get(at)
-        if relation is None:
-            found.append(clause)
-            continue
-        target = sample.objects[relation.object]
-        other = order.index((target.label, target.attributes.get("colour", "")))
-        found.append(Clause(clause.label, clause.count, clause.colour, (relation.predicate, other)))
-    totals = Counter(t.label for t in sample.objects)
-    exclude = [Clause(label, n + 1) for label, n in totals.items() if n > 1]
-    return _targets_first(found), exclude
+    kinds = [(t.label, t.attributes.get("colour", "")) for t in sample.objects]
+    counts = Counter(kinds)
+    names, placed = list(counts), dict[tuple[str, str], tuple[str, int]]()
+    for relation in sample.relations:
+        placed.setdefault(kinds[relation.subject], (relation.predicate, names.index(kinds[relation.object])))
+    include = [Clause(label, n, colour, placed.get((label, colour))) for (label, colour), n in counts.items()]
+    totals = Counter(label for label, _ in kinds)
+    return _targets_first(include), [Clause(label, n + 1) for label, n in totals.items() if n > 1]
 
 
 def _targets_first(include: list[Clause]) -> list[Clause]:
