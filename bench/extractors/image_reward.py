@@ -61,9 +61,7 @@ class ImageReward(Extractor):
             found.append("image-reward needs transformers; pip install 'text-image-bench[preference]'.")
         for what, path in (("weights", self.weights), ("vocabulary", self.vocabulary)):
             if not path.is_file():
-                found.append(
-                    f"The {what} of image-reward, {path}, do not exist; give {what}=PATH of the published file."
-                )
+                found.append(f"The file {path} of image-reward does not exist; give {what}=PATH of the published file.")
         return found
 
     def identity(self) -> Mapping[str, Any]:
