@@ -16,7 +16,7 @@ from bench.types import Run, RunSpec
 if TYPE_CHECKING:
     from bench.engine.doctor import Check
     from bench.engine.estimate import DryRun
-    from bench.reports.comparison import Comparison
+    from bench.reports.comparison.compare import Comparison
 
 
 def run(
@@ -95,7 +95,7 @@ def compare(
 
     by: the metric that the report's best and worst prompts go by; default the first primary per-image one.
     """
-    from bench.reports.comparison import compare as compared
+    from bench.reports.comparison.compare import compare as compared
 
     found = [p if isinstance(p, Run) else str(p) for p in paths]
     comparison = compared(found, baseline=baseline, force=force)

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from bench import api, registry  # noqa: E402
 from bench.conformance.responses import STORIES, small, stood_in, systems  # noqa: E402
 from bench.engine.options import Options  # noqa: E402
-from bench.reports.comparison import compare  # noqa: E402
+from bench.reports.comparison.compare import compare  # noqa: E402
 from bench.spec import parse  # noqa: E402
 from bench.study import Study  # noqa: E402
 

@@ -103,13 +103,13 @@ def table(rows: list[list[str]], head: list[str]) -> str:
 
 
 def _columns(text: str) -> int:
-    """Columns of a terminal: as bench.reports.text.display_width, which would bring numpy into `bench list`."""
+    """Columns of a terminal: as bench.reports.words.display_width, which would bring numpy into `bench list`."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def print_comparison(comparison: Any) -> None:
     """The table, in ASCII where stdout cannot show more."""
-    from bench.reports.text import table as drawn
+    from bench.reports.exports.text import table as drawn
 
     encoding = str(getattr(sys.stdout, "encoding", "")).lower()
     say(drawn(comparison, ascii_only=not encoding.startswith("utf")))

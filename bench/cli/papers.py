@@ -40,7 +40,7 @@ def _rows(run: Any) -> list[tuple[str, Any, Any]]:
 
 def markdown(run: Any) -> str:
     """A table of metric, score with its 95 % interval, and n."""
-    from bench.reports.text import escaped as literal
+    from bench.reports.words import escaped as literal
 
     lines = ["| metric | score [95 %] | n |", "|---|---:|---:|"]
     for label, score, output in _rows(run):

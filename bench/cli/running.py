@@ -109,7 +109,7 @@ def _report(runs: Sequence[Any], root: Path, given: str, systems: Sequence[str])
 
 
 def _print(comparison: Any, runs: Sequence[Any], report: Path, as_json: bool) -> None:
-    from bench.reports.text import as_data
+    from bench.reports.exports.text import as_data
 
     page = str(report / "index.html")
     if as_json:

@@ -72,7 +72,7 @@ def compare(
     """
     from bench import api
     from bench.cli.naming import report_folder, run_folders
-    from bench.reports.text import as_data
+    from bench.reports.exports.text import as_data
 
     found = [api.load_run(folder) for folder in run_folders(runs, root)]
     out = Path(report) if report else report_folder(found, root)

@@ -33,7 +33,7 @@ def label_of(run: Any, score: Any) -> str:
 
 def printed(score: Any) -> tuple[str, str]:
     """Value and interval with the digits that the interval supports: ('0.812', '±0.013'), ('1.00', '[0.91, 1.00]')."""
-    from bench.reports.nouns import Cell
+    from bench.reports.comparison.nouns import Cell
     from bench.reports.numbers import decimals, number, spread
 
     cell = Cell(value=score.value, low=score.low, high=score.high)
@@ -47,7 +47,7 @@ def output_of(run: Any, score: Any) -> Any:
 
 
 def _row(run: Any, score: Any) -> list[str]:
-    from bench.reports.text import clean
+    from bench.reports.words import clean
 
     missing = f" (+{score.n_missing} missing, {score.policy})" if score.n_missing else ""
     arrow = {"higher": "↑", "lower": "↓", "none": ""}[output_of(run, score).direction]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from bench.reports.nouns import Cell, Difference, Row
+from bench.reports.comparison.nouns import Cell, Difference, Row
 
 ABSENT = "\u2013"
 """An en dash, the usual mark of an empty cell."""

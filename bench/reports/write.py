@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.reports.figures import rendered, scores_figure
-from bench.reports.grid import BUDGET
-from bench.reports.nouns import Comparison
-from bench.reports.page import page
-from bench.reports.text import markdown, scores_csv
+from bench.reports.comparison.nouns import Comparison
+from bench.reports.exports.text import markdown, scores_csv
+from bench.reports.figures.scores import rendered, scores_figure
+from bench.reports.pages.album import BUDGET
+from bench.reports.pages.comparison_page import page
 from bench.store import disk_errors
 
 FIGURES = ("svg", "png", "pdf")

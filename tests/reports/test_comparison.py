@@ -10,9 +10,9 @@ import pytest
 
 from bench import store
 from bench.errors import NotComparable, StoreError, UsageError
-from bench.reports.comparison import Comparison, compare, told_apart
-from bench.reports.differences import adjusted, kind_of
-from bench.reports.nouns import Difference, Row
+from bench.reports.comparison.compare import Comparison, compare, told_apart
+from bench.reports.comparison.differences import adjusted, kind_of
+from bench.reports.comparison.nouns import Difference, Row
 
 
 def row(comparison: Comparison, label: str) -> Row:

@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bench.reports.comparison import compare
-from bench.reports.figures import GREY, colour, inline_svg, rendered, scores_figure, writable
+from bench.reports.comparison.compare import compare
+from bench.reports.figures.scores import GREY, colour, inline_svg, rendered, scores_figure, writable
 
 NAMES = ["$\\foo$ <b>", "图像", "long name " * 30, "plain"]
 

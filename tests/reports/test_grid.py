@@ -13,9 +13,9 @@ from PIL import Image
 
 from bench import store
 from bench.errors import UsageError
-from bench.reports.comparison import compare
-from bench.reports.differences import Tables
-from bench.reports.grid import Album, chosen_row, extremes, prompt_grid
+from bench.reports.comparison.compare import compare
+from bench.reports.comparison.differences import Tables
+from bench.reports.pages.album import Album, chosen_row, extremes, prompt_grid
 
 
 def parts(runs):

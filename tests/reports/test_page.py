@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bench.reports.comparison import compare
-from bench.reports.page import page
+from bench.reports.comparison.compare import compare
+from bench.reports.pages.comparison_page import page
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 PROMPTS = [

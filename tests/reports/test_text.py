@@ -8,8 +8,9 @@ import json
 
 import pytest
 
-from bench.reports.comparison import compare
-from bench.reports.text import as_data, clean, display_width, escaped, markdown, scores_csv, table, wrapped
+from bench.reports.comparison.compare import compare
+from bench.reports.exports.text import as_data, markdown, scores_csv, table
+from bench.reports.words import clean, display_width, escaped, wrapped
 
 LONG = "a-very-long-system-name/" * 20
 HOSTILE = ["<img src=x onerror=alert(1)>|`x`", "\u202eelif\u202c\x1b[31m", "图像生成系统", LONG, "$\\foo$ *b* _c_"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.reports.comparison import compare
+from bench.reports.comparison.compare import compare
+from bench.reports.comparison.verdicts import verdicts
 from bench.reports.numbers import MINUS, decimals, number, p_value
-from bench.reports.verdicts import verdicts
 
 
 def said(comparison, label: str):

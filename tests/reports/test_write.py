@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.reports import write
-from bench.reports.comparison import compare
+from bench.reports.comparison.compare import compare
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -18,8 +18,8 @@ import pandas as pd
 from bench import store
 from bench.errors import BenchError, UsageError, did_you_mean
 from bench.formats.images import decode, mime, thumbnail
-from bench.reports.differences import Tables
-from bench.reports.nouns import Comparison, Row
+from bench.reports.comparison.differences import Tables
+from bench.reports.comparison.nouns import Comparison, Row
 from bench.types import contribution
 
 SIZE = 192

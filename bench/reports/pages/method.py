@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.reports.checks import flat
-from bench.reports.differences import ALPHA
-from bench.reports.nouns import Comparison, System
+from bench.reports.comparison.checks import flat
+from bench.reports.comparison.differences import ALPHA
+from bench.reports.comparison.nouns import Comparison, System
 from bench.stats.bootstrap import FEW_GROUPS, RESAMPLES
 from bench.stats.paired import PERMUTATIONS
 

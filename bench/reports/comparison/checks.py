@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.errors import NotComparable, UsageError
-from bench.reports.nouns import System
+from bench.reports.comparison.nouns import System
 from bench.spec import canonical
 
 _NOT_IDENTITY = ("pool", "samples", "declared", "whole", "only")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench import store
 from bench.errors import StoreError
-from bench.reports.nouns import Cell, Difference, Kind, System
+from bench.reports.comparison.nouns import Cell, Difference, Kind, System
 from bench.stats.families import holm
 from bench.stats.jackknife import jackknife_difference
 from bench.stats.paired import paired

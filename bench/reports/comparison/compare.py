@@ -14,9 +14,9 @@ from pathlib import Path
 from bench import store
 from bench.aliases import title as alias_title
 from bench.errors import UsageError, did_you_mean
-from bench.reports.checks import refuse_few, refuse_unlike
-from bench.reports.differences import Refused, Tables, adjusted, cell, difference
-from bench.reports.nouns import Cell, Comparison, Difference, Row, System
+from bench.reports.comparison.checks import refuse_few, refuse_unlike
+from bench.reports.comparison.differences import Refused, Tables, adjusted, cell, difference
+from bench.reports.comparison.nouns import Cell, Comparison, Difference, Row, System
 from bench.spec import parse
 from bench.types import MetricCard, OutputCard, Run, Score
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bench.reports.figures import colour
-from bench.reports.nouns import Cell, Comparison, Difference, Row
+from bench.reports.comparison.nouns import Cell, Comparison, Difference, Row
+from bench.reports.comparison.verdicts import amount
+from bench.reports.figures.scores import colour
 from bench.reports.numbers import (
     ABSENT,
     ARROWS,
@@ -19,7 +20,6 @@ from bench.reports.numbers import (
     row_decimals,
     spread,
 )
-from bench.reports.verdicts import amount
 
 _SHORT = {"better": "▲ better", "worse": "▼ worse", "tied": "= tied", "unknown": "? unknown"}
 _BREAK = "\N{ZERO WIDTH SPACE}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from bench.reports.nouns import Comparison, Difference, Kind, Row, Verdict
+from bench.reports.comparison.nouns import Comparison, Difference, Kind, Row, Verdict
 from bench.reports.numbers import difference_decimals, number, percent
 
 _NAMED = 5

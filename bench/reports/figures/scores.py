@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from bench.reports.nouns import Comparison, Row
+from bench.reports.comparison.nouns import Comparison, Row
 from bench.reports.numbers import ARROWS
-from bench.reports.text import clean, wrapped
+from bench.reports.words import clean, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,33 +1,21 @@
-"""index.html: one file that opens from disk, loads nothing, and reads without its script.
-
-The content-security-policy lets through data: images and the one script whose hash it names, so that a prompt which
-breaks out of the escaping still could not run. Jinja escapes everything; no string is marked safe but our own CSS,
-script and the SVG that matplotlib escaped.
-"""
+"""The comparison report as one page: what stands where. Tables come from views, images from the album."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench import __version__
-from bench.reports.differences import Tables
-from bench.reports.figures import colour, inline_svg, scores_figure
-from bench.reports.grid import BUDGET, Album, Extremes, PromptRow, chosen_row, extremes, prompt_grid
-from bench.reports.method import method, protocols, provenance
-from bench.reports.nouns import Comparison, Row, Verdict
+from bench.reports.comparison.differences import Tables
+from bench.reports.comparison.nouns import Comparison, Row, Verdict
+from bench.reports.comparison.verdicts import name, verdicts
+from bench.reports.figures.scores import colour, inline_svg, scores_figure
 from bench.reports.numbers import decimals, number, thousands
-from bench.reports.text import clean
-from bench.reports.verdicts import name, verdicts
-from bench.reports.views import all_outputs, blocks, contrasts
-
-_TEMPLATES = Path(__file__).parent / "templates"
+from bench.reports.pages.album import BUDGET, Album, Extremes, PromptRow, chosen_row, extremes, prompt_grid
+from bench.reports.pages.html import rendered
+from bench.reports.pages.method import method, protocols, provenance
+from bench.reports.pages.views import all_outputs, blocks, contrasts
+from bench.reports.words import clean
 
 
 def page(comparison: Comparison, *, by: str = "", images: bool = True, budget: int = BUDGET) -> str:
@@ -36,22 +24,10 @@ def page(comparison: Comparison, *, by: str = "", images: bool = True, budget: i
     by: metric that best and worst prompts go by (default: the first per-image mean); images: embed thumbnails, at most
     `budget` bytes of them.
     """
-    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     context = {
         **_head(comparison), **_images(comparison, by, Album(budget) if images else None), **_tables(comparison),
-        "suite": __version__, "style": Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        "script": Markup(script), "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }  # fmt: skip
-    context["sections"] = _sections(context)
-    return _environment().get_template("page.html.j2").render(context)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+    return rendered("comparison.html.j2", {**context, "sections": _sections(context)})
 
 
 def _head(comparison: Comparison) -> dict[str, Any]:
