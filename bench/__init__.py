@@ -15,6 +15,8 @@ _HOMES = {
     "run": "bench.api",
     "load_run": "bench.api",
     "compare": "bench.api",
+    "leaderboard": "bench.api",
+    "plot": "bench.api",
     "score": "bench.api",
     "register": "bench.registry",
     "BenchError": "bench.errors",

@@ -43,6 +43,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "is(extractor=scene-classifier)", "prc(extractor=scene-classifier)",
         "collapse",
     ),
+    "stories": ("event-order", "event-span", "fd(extractor=scene-classifier)"),
 }  # fmt: skip
 
 

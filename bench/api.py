@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,13 @@ from bench.study import Study, read_study, run_specs
 from bench.types import Run, RunSpec
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from bench.engine.doctor import Check
     from bench.engine.estimate import DryRun
+    from bench.reports.board.nouns import Board, BoardSpec
     from bench.reports.comparison.compare import Comparison
+    from bench.reports.comparison.findings import Conditions
 
 
 def run(
@@ -90,20 +94,118 @@ def compare(
     baseline: str | None = None,
     force: bool = False,
     by: str = "",
+    rank_by: str = "",
+    prompts_by: str = "",
+    images: str = "embedded",
 ) -> Comparison:
     """Compare runs; with `out`, write the report there. NotComparable when protocols differ and `force` is off.
 
-    by: the metric that the report's best and worst prompts go by; default the first primary per-image one.
+    by: a tag of the prompts, by whose values the systems are ranked too (runs of several data sets: `conditions`);
+    rank_by: the metric of that ranking. prompts_by: the metric that the report's best and worst prompts go by; default
+    the first primary per-image one. images: 'embedded', 'files' or 'none', as in `write_report`.
     """
     from bench.reports.comparison.compare import compare as compared
 
-    found = [p if isinstance(p, Run) else str(p) for p in paths]
-    comparison = compared(found, baseline=baseline, force=force)
-    if out is not None:
-        from bench.reports.write import write_report
+    comparison = compared([p if isinstance(p, Run) else str(p) for p in paths], baseline=baseline, force=force)
+    if by:
+        from bench.reports.comparison.conditions import by_tag
 
-        write_report(comparison, Path(out), by=by)
+        comparison = dataclasses.replace(comparison, rankings=by_tag(comparison, by, rank_by=rank_by))
+    if out is not None:
+        report(comparison, out, prompts_by=prompts_by, images=images)
     return comparison
+
+
+def conditions(
+    paths: Sequence[str | Path | Run],
+    *,
+    out: str | Path | None = None,
+    rank_by: str = "",
+    force: bool = False,
+    prompts_by: str = "",
+    images: str = "embedded",
+) -> Conditions:
+    """Rank the systems of runs of several data sets by the data sets' conditions (semantic, spatial, temporal).
+
+    rank_by: the metric that ranks every group instead of the condition's own. The rest is as in `compare`.
+    """
+    from bench.reports.comparison.conditions import conditions as ranked
+
+    found = ranked([p if isinstance(p, Run) else str(p) for p in paths], rank_by=rank_by, force=force)
+    if out is not None:
+        report(found, out, prompts_by=prompts_by, images=images)
+    return found
+
+
+def report(
+    found: Comparison | Conditions, out: str | Path, *, prompts_by: str = "", images: str = "embedded"
+) -> Path:
+    """Write the report of a comparison, or of several by condition; returns the path of its index.html."""
+    from bench.reports.comparison.findings import Conditions as Several
+    from bench.reports.write import write_report
+    from bench.reports.write_conditions import write_conditions
+
+    if isinstance(found, Several):
+        return write_conditions(found, Path(out), by=prompts_by, images=images)
+    return write_report(found, Path(out), by=prompts_by, images=images)
+
+
+def leaderboard(
+    board: str | Path | BoardSpec, runs: Sequence[str | Path | Run], *, out: str | Path | None = None
+) -> Board:
+    """Rank runs by the rules of a board's file; with `out`, write the site there.
+
+    What cannot be read or does not fit is in `Board.unranked` with its reason. UsageError when the rules cannot be
+    carried out.
+    """
+    from bench.reports.board.make import leaderboard as made
+
+    if out is not None:
+        from bench.reports.folder import refuse_file
+
+        refuse_file(Path(out))
+    found = made(board, runs)
+    if out is not None:
+        from bench.reports.board.site import write_board
+
+        write_board(found, out)
+    return found
+
+
+def plot(
+    name: str,
+    what: Any,
+    *,
+    board: str | Path | BoardSpec | None = None,
+    style: str = "column",
+    metric: str | Sequence[str] = (),
+    systems: Sequence[str] = (),
+    baseline: str | None = None,
+    colours: Mapping[str, str] | None = None,
+    margin: float = 0.0,
+    by: str = "",
+    against: str = "",
+    prompts: int = 0,
+    force: bool = False,
+) -> Figure:
+    """A figure as a matplotlib Figure, ready for `savefig` (`bench plot --list` and docs/figures.md have the names).
+
+    what: runs (folders, or loaded ones), a comparison, a board, or a pandas data frame with the columns system, metric
+    and value, and what else docs/figures.md names. board: rank the runs by this file first. style: column, wide or
+    slide. systems: some titles in their order; figures of pairs take the first two. colours: title -> colour.
+    margin, by, against, prompts: of single figures, as on the command line. UsageError where the data do not allow it.
+    """
+    from bench.reports.figures.catalog import entry, figure
+    from bench.reports.figures.sources import source_of
+
+    entry(name)
+    source = source_of(
+        what, name=name, metric=metric, board=board, baseline=baseline, colours=colours, by=by, force=force
+    )
+    return figure(
+        name, source, style=style, metric=metric, systems=systems, baseline=baseline, colours=colours, margin=margin,
+        by=by, against=against, prompts=prompts,
+    )  # fmt: skip
 
 
 def evaluate(

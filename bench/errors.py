@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from bench.discretion import discreet
+
 _LONGEST = 2000
 """Signs of a message; what a file or a user gave may be of any length."""
 
@@ -25,7 +27,7 @@ class BenchError(Exception):
     exit_code = 2
 
     def __init__(self, *messages: str) -> None:
-        self.messages = tuple(map(_on_one_line, messages))
+        self.messages = tuple(_on_one_line(discreet(m)) for m in messages)
         super().__init__("\n".join(self.messages))
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import errno
 import io
 import json
+import math
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import discretion
 from bench.errors import DiskError, StoreError
 from bench.spec import canonical
 from bench.types import Estimator, MetricCard, OutputCard, Provenance, Run, RunSpec, Score, View
@@ -106,13 +108,17 @@ def write_json(path: Path, value: Any, **points: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value, or a StoreError when the file is no JSON."""
+    """The value, or a StoreError when the file is no JSON (a NaN is none either)."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), parse_constant=_no_number)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read ({error}); delete it and run again, or restore it.") from error
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number")
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:
@@ -191,11 +197,33 @@ def load(path: str | Path) -> Run:
             else ("give a folder that `bench run` made (it holds a run.json)")
         )
         raise StoreError(f"{folder} holds no finished run; {hint}.") from None
-    return _run_from(_migrated(data, folder), folder)
+    run = _run_from(_migrated(data, folder), folder)
+    if discretion.is_private(run.dataset.get("visibility")):
+        _keep_back(run)
+    return run
+
+
+def _keep_back(run: Run) -> None:
+    """Have the captions, ids and files of a private run said in no message of this process."""
+
+    def texts() -> dict[str, str]:
+        frame = samples(run.path)[["sample", "group", "prompt", "reference", "image"]].astype(str)
+        key = discretion.list_key(zip(frame["sample"], frame["prompt"], strict=True))
+        found: dict[str, str] = {}
+        for row in frame.itertuples(index=False):
+            called = discretion.blinded_name(key, row.sample)
+            files = (Path(p).stem for p in (*row.reference.split("\n"), *row.image.split("\n")) if p)
+            for text in (row.sample, row.prompt, row.group, *files):
+                found.setdefault(text, called)
+        return found
+
+    if run.dataset.get("rows") is None:
+        spec = run.spec
+        discretion.keep(f"run {run.path} {run.digest}", texts, (run.label, spec.system, spec.dataset, *run.cards))
 
 
 def _migrated(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    version = data.get("format")
+    version = data.get("format") if isinstance(data, dict) else None
     if not isinstance(version, int) or version < 1:
         raise StoreError(f"{folder}/run.json states no format version; it is not a run of this suite.")
     if version > FORMAT:
@@ -212,7 +240,14 @@ _MIGRATIONS: dict[int, Any] = {}
 
 
 def _run_from(data: Mapping[str, Any], folder: Path) -> Run:
+    """The record with every field there and of its type: who edits a run by hand is told here, not by a traceback."""
+    import msgspec
+
     try:
+        msgspec.convert({**data, "path": str(folder)}, Run)
+        numbers = (x for s in data["scores"] for x in (s["value"], s["low"], s["high"], s["chance"], *s["replicates"]))
+        if not all(x is None or math.isfinite(x) for x in numbers):
+            raise ValueError("a score holds a number that is too large")
         return Run(
             path=str(folder),
             spec=spec_from(data["spec"]),
@@ -226,7 +261,7 @@ def _run_from(data: Mapping[str, Any], folder: Path) -> Run:
             counts=data["counts"],
             notes=tuple(data["notes"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # msgspec.ValidationError is a ValueError
         raise StoreError(f"{folder}/run.json lacks or misnames a field ({error}); it was edited or damaged.") from error
 
 

@@ -45,11 +45,14 @@ class Study:
     report: str = ""
     """Folder of the comparison report."""
     factors: Mapping[str, str] = field(default_factory=dict)
+    visibility: str = ""
+    """'private': captions, images and rows never leave the runs; default: what the dataset's card says."""
 
 
 _LISTS = ("systems", "metrics", "extractors")
 _POLICIES = ("worst", "exclude")
 """What becomes of missing images."""
+_VISIBILITIES = ("public", "private")
 
 
 def read_study(path: str | Path) -> Study:
@@ -82,13 +85,15 @@ def study_from(data: Mapping[str, Any], origin: str) -> Study:
     for key in ("seed", "repeats"):
         if key in values and (isinstance(values[key], bool) or not isinstance(values[key], int)):
             raise UsageError(f"{origin}: '{key}' must be a whole number; got {values[key]!r}.")
-    for key in ("dataset", "prompts", "reference", "panel", "only", "match", "missing", "report"):
+    for key in ("dataset", "prompts", "reference", "panel", "only", "match", "missing", "report", "visibility"):
         if key in values and not isinstance(values[key], str):
             raise UsageError(f"{origin}: '{key}' must be a text; got {values[key]!r}.")
     if values.get("repeats") is not None and values["repeats"] < 1:
         raise UsageError(f"{origin}: 'repeats' must be a whole number from 1; got {values['repeats']}.")
     if values.get("missing", "") not in ("", *_POLICIES):
         raise UsageError(f"{origin}: 'missing' must be {' or '.join(_POLICIES)}; got {values['missing']!r}.")
+    if values.get("visibility", "") not in ("", *_VISIBILITIES):
+        raise UsageError(f"{origin}: 'visibility' must be public or private; got {values['visibility']!r}.")
     factors = values.get("factors", {})
     if not isinstance(factors, Mapping) or not all(isinstance(v, str) for v in factors.values()):
         raise UsageError(f"{origin}: 'factors' must be a table of texts; got {factors!r}.")
@@ -176,6 +181,7 @@ def _run_spec(study: Study, text: str, dataset: str, metrics: tuple[str, ...]) -
         system=str(system), dataset=dataset, label=system.title, metrics=metrics, panel=study.panel,
         extractors=tuple(str(parse(e)) for e in study.extractors), seed=study.seed, repeats=study.repeats,
         only=study.only, size=study.size, reference=study.reference, missing=study.missing, factors=dict(study.factors),
+        visibility=study.visibility,
     )  # fmt: skip
 
 

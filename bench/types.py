@@ -316,6 +316,8 @@ class RunSpec:
     missing: str = ""
     """'', 'worst' or 'exclude': overrides the metrics' own policy."""
     factors: Mapping[str, str] = field(default_factory=dict)
+    visibility: str = ""
+    """'', 'public' or 'private': what the command said; never part of a digest."""
 
 
 @dataclass(frozen=True)
@@ -347,7 +349,7 @@ class Run:
     """Protocol digest -> its fields."""
     provenance: Provenance
     dataset: Mapping[str, Any] = field(default_factory=dict)
-    """name, version, n samples, prompt-list digest, slice."""
+    """name, version, n samples, prompt-list digest, slice; `visibility` and `sensitive` where they say something."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Outcome status -> number of images."""
     notes: tuple[str, ...] = ()

@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ROOT / "bench"
-LIGHT = ("types", "errors", "registry", "spec", "store", "study", "aliases", "stats", "formats", "world", "reports")
+LIGHT = ("types", "errors", "registry", "spec", "store", "study", "aliases", "systemcard", "ledger", "stats", "formats",
+         "world", "reports")  # fmt: skip
 HEAVY = ("torch", "torchvision", "torchmetrics", "open_clip", "timm", "torch_fidelity", "diffusers", "transformers")
 FILES = sorted(ROOMS.rglob("*.py"))
 

@@ -16,6 +16,7 @@ import traceback
 import click
 
 from bench.cli.say import say
+from bench.discretion import discreet
 from bench.errors import (
     EXIT_DISK,
     EXIT_INCOMPLETE,
@@ -92,7 +93,8 @@ def _record(text: str) -> str:
     path = home() / "crash" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"bench {' '.join(sys.argv[1:])}\n\n{text}", encoding="utf-8", errors="backslashreplace")
+        told = discreet(f"bench {' '.join(sys.argv[1:])}\n\n{text}")
+        path.write_text(told, encoding="utf-8", errors="backslashreplace")
     except OSError:
         return ""
     return str(path)

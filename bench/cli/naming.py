@@ -49,7 +49,7 @@ def _without_shared(names: Sequence[str]) -> list[str]:
 
 def _named(name: str, root: str | Path) -> list[Path]:
     if name.endswith((".tar.gz", ".tgz")) and Path(name).is_file():
-        from bench.engine.packing import unpacked
+        from bench.engine.archives import unpacked
 
         return store.find_runs(unpacked(Path(name), Path(root)))
     if holds_run(name):

@@ -15,15 +15,26 @@ from typing import Any
 import click
 
 from bench.cli.say import say
+from bench.discretion import discreet_data
 
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 """Read by the hub libraries when they are imported."""
 
 root_option = click.option("--root", default="runs", show_default=True, help="Folder of the runs.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_images = click.option(
+    "--images", type=click.Choice(["embedded", "files", "none"]), default="embedded", show_default=True,
+    help="Of the report: inside index.html, up to 12 MB; any number, larger, in a folder beside it; or none.",
+)  # fmt: skip
+_no_images = click.option("--no-images", "images", flag_value="none", help="The same as --images none.")
 out_option = click.option(
     "--report", "--out", "report", default="", help="Folder of the comparison report; default: ROOT/reports/NAME."
 )
+
+
+def images_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The form of a report's images, as `images`."""
+    return _images(_no_images(command))
 
 
 def execution(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,7 +84,7 @@ def options_of(values: dict[str, Any], shard: str = "") -> Any:
 
 def print_json(value: Any) -> None:
     """Sorted, indented, strict JSON: a number that JSON cannot hold is null."""
-    click.echo(json.dumps(plain(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(discreet_data(plain(value)), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
@@ -107,9 +118,17 @@ def _columns(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def print_comparison(comparison: Any) -> None:
-    """The table, in ASCII where stdout cannot show more."""
+def print_comparison(comparison: Any, form: str = "text") -> None:
+    """The comparison in a form of `exports.forms`; the table in ASCII where stdout cannot show more."""
+    from bench.reports.exports.forms import PRINTED
     from bench.reports.exports.text import table as drawn
 
-    encoding = str(getattr(sys.stdout, "encoding", "")).lower()
-    say(drawn(comparison, ascii_only=not encoding.startswith("utf")))
+    if form != "text":
+        say(PRINTED[form](comparison).rstrip("\n"))
+        return
+    say(drawn(comparison, ascii_only=not unicode_out()))
+
+
+def unicode_out() -> bool:
+    """Whether stdout can show more than ASCII."""
+    return str(getattr(sys.stdout, "encoding", "")).lower().startswith("utf")

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-import tomllib
-from pathlib import Path
 from typing import Any
 
-import bench
 from bench import aliases, registry
+from bench.cards import card
 from bench.spec import Spec, parse
 
 
@@ -38,15 +36,6 @@ def _one(kind: str, spec: Spec) -> dict[str, Any]:
     if kind == "dataset":
         found["card"] = card(spec.name)
     return found | _metric(spec) if kind == "metric" else found
-
-
-def card(name: str) -> dict[str, Any]:
-    """The card of a dataset: in an installation bench/_cards/, in a checkout datasets/; {} where it has none."""
-    package = Path(bench.__file__).resolve().parent
-    for folder in (package / "_cards", package.parent / "datasets"):
-        if (path := folder / f"{name}.toml").is_file():
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-    return {}
 
 
 def _parameters(target: Any, spec: Spec) -> dict[str, Any]:
@@ -104,7 +93,7 @@ def text(one: dict[str, Any]) -> str:
 def _card_lines(card: dict[str, Any]) -> list[str]:
     """What a card says beyond the plug-in's own summary, a field a paragraph."""
     lines = []
-    for key in ("title", "licence", "citation", "layout", "sources", "provides", "splits", "visibility"):
+    for key in ("title", "licence", "citation", "layout", "sources", "provides", "splits", "visibility", "sensitive"):
         value = card.get(key)
         if value:
             told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

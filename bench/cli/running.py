@@ -8,11 +8,20 @@ from typing import Any
 
 import click
 
-from bench.cli.options import execution, json_option, options_of, out_option, print_comparison, print_json
+from bench.cli.options import (
+    execution,
+    images_option,
+    json_option,
+    options_of,
+    out_option,
+    print_comparison,
+    print_json,
+)
 from bench.cli.say import say
 from bench.errors import EXIT_INCOMPLETE
 
-_STUDY = ("dataset", "prompts", "reference", "panel", "only", "match", "seed", "repeats", "missing", "report")
+_STUDY = ("dataset", "prompts", "reference", "panel", "only", "match", "seed", "repeats", "missing", "report",
+          "visibility")  # fmt: skip
 _HOLES = ("missing", "failed", "unreadable")
 """Outcomes that leave a hole in a run; a refusal is an answer."""
 
@@ -35,14 +44,20 @@ _HOLES = ("missing", "failed", "unreadable")
 @click.option("--repeats", type=click.IntRange(min=1), help="Images a prompt.")
 @click.option("--size", help="Image size asked of generators: 512 or 768x512.")
 @click.option("--missing", type=click.Choice(["worst", "exclude"]), help="How missing images count.")
+@click.option(
+    "--visibility",
+    type=click.Choice(["public", "private"]),
+    help="private: captions, images and rows never leave the runs; default: as the dataset's card says.",
+)
 @click.option("--shard", default="", help="i/n: do one part of n; `bench score` joins them.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and what it costs.")
+@images_option
 @out_option
 @execution
 @json_option
 def run(
-    systems: tuple[str, ...], dry_run: bool, shard: str, as_json: bool, size: str | None, **values: Any
-) -> int:  # fmt: skip
+    systems: tuple[str, ...], dry_run: bool, shard: str, images: str, as_json: bool, size: str | None, **values: Any
+) -> int:
     """Score systems: folders of images ([LABEL=]DIR), generators (`bench list generators`), or a study (FILE.toml).
 
     \b
@@ -67,7 +82,7 @@ def run(
         return 0
     report = _report(runs, options.root, study.report, systems)
     options.progress.line(f"writing the report to {report}")
-    comparison = api.compare([r.path for r in runs], out=report)
+    comparison = api.compare([r.path for r in runs], out=report, images=images)
     _print(comparison, runs, report, as_json)
     return _holes(runs)
 
@@ -109,7 +124,7 @@ def _report(runs: Sequence[Any], root: Path, given: str, systems: Sequence[str])
 
 
 def _print(comparison: Any, runs: Sequence[Any], report: Path, as_json: bool) -> None:
-    from bench.reports.exports.text import as_data
+    from bench.reports.exports.data import as_data
 
     page = str(report / "index.html")
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,17 @@ import click
 
 from bench.cli.options import (
     execution,
+    images_option,
     json_option,
     options_of,
     out_option,
     print_comparison,
     print_json,
     root_option,
+    unicode_out,
 )
 from bench.cli.say import say
+from bench.errors import EXIT_INCOMPLETE
 
 
 @click.command()
@@ -60,26 +64,77 @@ def score(
 @out_option
 @root_option
 @click.option("--baseline", help="Label of the system that the others are compared with.")
-@click.option("--by", default="", help="Metric that the best and worst prompts go by, e.g. fid: what each image adds.")
+@click.option("--by", default="", help="How the ranking changes: dataset-group (runs of several data sets, ranked by "
+              "condition: semantic, spatial, temporal), or a tag of the prompts, e.g. kind.")  # fmt: skip
+@click.option("--rank-by", default="", help="With --by: the metric that ranks, instead of each condition's own.")
+@click.option("--prompts-by", default="", help="Metric that the best and worst prompts go by, e.g. fid: what each "
+              "image adds.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Compare what is not comparable, marked as such.")
+@images_option
+@click.option(
+    "--print",
+    "form",
+    type=click.Choice(["text", "markdown", "latex", "csv", "json", "methods"]),
+    default="text",
+    show_default=True,
+    help="What goes to stdout; methods: a paragraph for a paper.",
+)
+@click.option("--methods", "form", flag_value="methods", help="The same as --print methods.")
 @json_option
 def compare(
-    runs: tuple[str, ...], report: str, root: str, baseline: str | None, by: str, force: bool, as_json: bool
-) -> None:
+    runs: tuple[str, ...], report: str, root: str, baseline: str | None, by: str, rank_by: str, prompts_by: str,
+    force: bool, images: str, form: str, as_json: bool,
+) -> int:  # fmt: skip
     """Compare runs, print the table and write the report.
 
-    RUN is a run's folder, a folder of runs, or a label.
+    RUN is a run's folder, a folder of runs, or a label. The report's folder holds the page, report.md, table.tex,
+    scores.csv, scores.parquet and comparison.json; with --by dataset-group the rankings and a folder a data set. A run
+    that cannot be read is told of and left out while two others remain; the exit code is 5 then.
     """
     from bench import api
     from bench.cli.naming import report_folder, run_folders
-    from bench.reports.exports.text import as_data
+    from bench.reports.exports.data import as_data
 
-    found = [api.load_run(folder) for folder in run_folders(runs, root)]
+    folders = run_folders(runs, root)
+    if by == _GROUPS:
+        return _conditions(folders, report, root, rank_by, prompts_by, force, images, form, as_json)
+    comparison = api.compare(folders, baseline=baseline, force=force, by=by, rank_by=rank_by)
+    found = [s.run for s in comparison.systems]
     out = Path(report) if report else report_folder(found, root)
-    comparison = api.compare([r.path for r in found], out=out, baseline=baseline, force=force, by=by)
-    page = str(out / "index.html")
+    page = str(api.report(comparison, out, prompts_by=prompts_by, images=images))
     if as_json:
         print_json({"report": page, "runs": [r.path for r in found], "comparison": as_data(comparison)})
-        return
-    print_comparison(comparison)
-    say(f"report: {page}")
+    else:
+        print_comparison(comparison, form)
+        say(f"report: {page}", err=form != "text")
+    return _not_read(comparison.broken)
+
+
+_GROUPS = "dataset-group"
+
+
+def _conditions(
+    folders: Sequence[Path], report: str, root: str, rank_by: str, prompts_by: str, force: bool, images: str,
+    form: str, as_json: bool,
+) -> int:  # fmt: skip
+    """Runs of several data sets, ranked by condition."""
+    from bench import api
+    from bench.cli.naming import report_folder
+    from bench.reports.exports.rankings import conditions_data, printed
+
+    found = api.conditions(folders, rank_by=rank_by, force=force)
+    runs = [s.run for c in found.comparisons for s in c.systems]
+    out = Path(report) if report else report_folder(runs, root, _GROUPS)
+    page = str(api.report(found, out, prompts_by=prompts_by, images=images))
+    if as_json:
+        print_json({"report": page, "runs": [r.path for r in runs], **conditions_data(found)})
+    else:
+        say(printed(found, form, ascii_only=not unicode_out()))
+        say(f"report: {page}", err=form != "text")
+    return _not_read(found.broken)
+
+
+def _not_read(broken: Sequence[str]) -> int:
+    for line in broken:
+        say(f"not read: {line}", err=True)
+    return EXIT_INCOMPLETE if broken else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,20 +17,26 @@ from bench.cli.say import say
 @click.option("--methods", "form", flag_value="methods", help="RUN: a paragraph for a paper, and BibTeX.")
 @click.option("--latex", "form", flag_value="latex", help="RUN: the table in LaTeX (booktabs).")
 @click.option("--markdown", "form", flag_value="markdown", help="RUN: the table in Markdown.")
+@click.option(
+    "--model-index", "form", flag_value="model-index", help="RUN: YAML for the head of a Hugging Face model card."
+)
+@click.option(
+    "--ledger", default="", help="With --model-index: `bench verify` wrote it; for the level of verification."
+)
 @root_option
 @json_option
-def show(name: str, form: str | None, root: str, as_json: bool) -> None:
+def show(name: str, form: str | None, ledger: str, root: str, as_json: bool) -> None:
     """Show a run (its folder or label) or a plug-in, alias or panel (its name, parameters allowed).
 
-    A name that both a run and a plug-in have means the plug-in; give the run's folder, or --methods, --latex or
-    --markdown, to mean the run.
+    A name that both a run and a plug-in have means the plug-in; give the run's folder, or --methods, --latex,
+    --markdown or --model-index, to mean the run.
     """
     online(False)
     if form is None and _known(name):
         _plugin(name, as_json)
         _namesakes(name, root)
     else:
-        _run(_folder(name, root), form, as_json)
+        _run(_folder(name, root), form, ledger, as_json)
 
 
 # ---- runs ----------------------------------------------------------------------------------------------------------
@@ -46,17 +54,38 @@ def _folder(name: str, root: str) -> Path:
     return naming.labelled(name, root)
 
 
-def _run(folder: Path, form: str | None, as_json: bool) -> None:
+def _run(folder: Path, form: str | None, ledger: str, as_json: bool) -> None:
     from bench import api
-    from bench.cli import papers
     from bench.cli.texts import run_text
+    from bench.reports.exports import latex, markdown, methods
+    from bench.reports.exports.model_index import model_index
 
     found = api.load_run(folder)
     if as_json:
         print_json(found)
         return
-    forms = {"methods": papers.methods, "latex": papers.latex, "markdown": papers.markdown}
-    say(forms.get(form or "", run_text)(found))
+    forms: dict[str | None, Callable[[Any], str]] = {
+        None: run_text, "latex": latex.run_table, "markdown": markdown.run_table,
+        "methods": lambda run: methods.run_methods(run, _citation(run)),
+        "model-index": lambda run: model_index(run, _level(folder, ledger)),
+    }  # fmt: skip
+    say(forms[form](found).rstrip("\n"))
+
+
+def _citation(run: Any) -> str:
+    """Of the run's dataset, from its card."""
+    from bench.cards import card
+
+    return str(card(str(run.dataset.get("name", ""))).get("citation", ""))
+
+
+def _level(folder: Path, ledger: str) -> str:
+    """How far a ledger says that the run was checked; '' without one."""
+    if not ledger:
+        return ""
+    from bench.ledger import level_of, read_ledger
+
+    return level_of(read_ledger(ledger), folder)[0]
 
 
 def _namesakes(name: str, root: str) -> None:

@@ -24,29 +24,8 @@ def run_text(run: Any) -> str:
     return "\n".join(lines)
 
 
-def label_of(run: Any, score: Any) -> str:
-    """The field's name of a score where its protocol is exactly that, else its text form; then the output."""
-    from bench.aliases import title
-
-    return title(score.metric) + ("" if score.output == "value" else f" {score.output}")
-
-
-def printed(score: Any) -> tuple[str, str]:
-    """Value and interval with the digits that the interval supports: ('0.812', '±0.013'), ('1.00', '[0.91, 1.00]')."""
-    from bench.reports.comparison.nouns import Cell
-    from bench.reports.numbers import decimals, number, spread
-
-    cell = Cell(value=score.value, low=score.low, high=score.high)
-    digits = decimals([cell.half], [cell.value])
-    return number(cell.value, digits), spread(cell, digits)
-
-
-def output_of(run: Any, score: Any) -> Any:
-    """The card of the output that a score is of."""
-    return next(o for o in run.cards[score.metric].outputs if o.name == score.output)
-
-
 def _row(run: Any, score: Any) -> list[str]:
+    from bench.reports.exports.one_run import label_of, output_of, printed
     from bench.reports.words import clean
 
     missing = f" (+{score.n_missing} missing, {score.policy})" if score.n_missing else ""

@@ -16,8 +16,15 @@ class Dataset:
     NAME)`."""
 
     version: ClassVar[int] = 1
-    panel: ClassVar[str] = "quick"
+    panel: str = "quick"
     """Name of the panel that a run takes when no metric is asked for."""
+    condition: ClassVar[str] = ""
+    """What its prompts try: 'semantic', 'spatial', 'temporal' or another word ('': none); `compare --by dataset-group`
+    ranks systems by it. Told of a run, never part of a digest."""
+    visibility: ClassVar[str] = ""
+    """As on a card: 'private' keeps captions, images and rows with the runs; '' leaves it to the card."""
+    sensitive: ClassVar[bool] = False
+    """Pages blur the images until they are clicked."""
 
     def problems(self) -> list[str]:
         """Sentences that say which files are missing and where they are looked for; empty when it can be read."""

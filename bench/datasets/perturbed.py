@@ -51,6 +51,11 @@ class Perturbed(Dataset):
         """The base's."""
         return self.base.panel
 
+    @property
+    def condition(self) -> str:  # type: ignore[override]
+        """The base's."""
+        return self.base.condition
+
     def problems(self) -> list[str]:
         return self.base.problems()
 

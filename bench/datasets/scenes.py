@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -38,12 +38,16 @@ class Scenes(Dataset):
     """split: train, val or test, with one- (one object each) or stories- before it; size: number of samples (none: the
     split's)."""
 
-    panel: ClassVar[str] = "scenes"
-
     def __init__(self, split: str = "test", size: int | None = None) -> None:
         if split not in DEFAULT_SIZES:
             raise UsageError(f"scenes has no split '{split}'.{did_you_mean(split, DEFAULT_SIZES)}")
+        self.panel = "stories" if split.startswith("stories") else "scenes"
         self.split, self.size = split, DEFAULT_SIZES[split] if size is None else int(size)
+
+    @property
+    def condition(self) -> str:  # type: ignore[override]
+        """One object each: what is drawn and how it looks; several: where they stand; stories: what happens when."""
+        return {"one": "semantic", "stories": "temporal"}.get(self.split.rpartition("-")[0], "spatial")
 
     def identity(self) -> Mapping[str, Any]:
         return {"label": f"scenes-{self.split}", "split": self.split, "size": self.size}

@@ -17,7 +17,7 @@ import pandas as pd
 from bench import store
 from bench.engine import views
 from bench.engine.cache import Cache
-from bench.engine.generate import Made, input_digest, outcome_records, produce, settle
+from bench.engine.generate import Made, Times, input_digest, outcome_records, produce, settle
 from bench.engine.looks import Batch, Eye, Look, ahead, look
 from bench.engine.options import Options
 from bench.engine.plan import Plan, Row
@@ -114,19 +114,21 @@ def _fits(path: Path, expected: tuple[str, ...]) -> bool:
         return False
 
 
-def extract(plan: Plan, todos: Sequence[Todo], eyes: Sequence[Eye], cache: Cache, options: Options) -> None:
-    """Do what is outstanding; each finished shard is on disk before the next one ends."""
+def extract(
+    plan: Plan, todos: Sequence[Todo], eyes: Sequence[Eye], cache: Cache, options: Options, times: Times | None = None
+) -> None:
+    """Do what is outstanding; each finished shard is on disk before the next one ends. times: as in `produce`."""
     window = 2 * max([e.batch_size for e in eyes], default=16) + 2 * options.threads
-    stream = ahead(_work(plan, todos), lambda task: _see(task, plan, cache), options.threads, window)
+    stream = ahead(_work(plan, todos, times), lambda task: _see(task, plan, cache), options.threads, window)
     for todo in todos:
         _shard(plan, todo, stream, cache, options)
 
 
-def _work(plan: Plan, todos: Sequence[Todo]) -> Iterator[tuple[Todo, Made]]:
+def _work(plan: Plan, todos: Sequence[Todo], times: Times | None = None) -> Iterator[tuple[Todo, Made]]:
     store.crash_point("before-generate")
     for todo in todos:
         if todo.outcomes:
-            made = produce(plan.resolved.generator, todo.rows, plan.folder)
+            made = produce(plan.resolved.generator, todo.rows, plan.folder, times)
         else:
             made = _recorded(plan, todo)
         yield from ((todo, one) for one in made)

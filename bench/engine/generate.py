@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +49,39 @@ class Frame:
     facts: PixelFacts
 
 
-def produce(generator: Any, rows: Sequence[Row], folder: Path) -> Iterator[Made]:
-    """Outcomes of rows in order; rows whose images this run has already are not asked for again."""
+Times = list[tuple[float, int]]
+"""(seconds, images) of each batch that a generator made."""
+
+
+def produce(generator: Any, rows: Sequence[Row], folder: Path, times: Times | None = None) -> Iterator[Made]:
+    """Outcomes of rows in order; rows whose images this run has already are not asked for again.
+
+    times: gets an entry a batch that was made now.
+    """
     for done, batch in _batches(rows, generator, folder):
         if done:
             yield from (Made(row, _restored(row, folder)) for row in batch)
         else:
-            yield from _asked(generator, batch)
+            began = time.perf_counter()
+            outcomes = list(_asked(generator, batch))
+            if times is not None and not generator.existing:
+                times.append((time.perf_counter() - began, len(batch)))
+            yield from outcomes
+
+
+def pace(times: Times) -> dict[str, float]:
+    """Images, seconds, and the quartiles of seconds an image over batches, each image counting as its batch's mean."""
+    if not times:
+        return {}
+    each = np.repeat([seconds / count for seconds, count in times], [count for _, count in times])
+    low, median, high = (round(float(q), 6) for q in np.quantile(each, [0.25, 0.5, 0.75]))
+    return {
+        "images": len(each),
+        "seconds": round(sum(s for s, _ in times), 3),
+        "low": low,
+        "median": median,
+        "high": high,
+    }
 
 
 def _batches(rows: Sequence[Row], generator: Any, folder: Path) -> Iterator[tuple[bool, list[Row]]]:

@@ -17,6 +17,7 @@ from bench.engine import plan as plans
 from bench.engine import rows as rows_of
 from bench.engine.cache import Cache
 from bench.engine.extract import extract, outstanding
+from bench.engine.generate import Times, pace
 from bench.engine.options import Options, check_device
 from bench.engine.plan import Plan
 from bench.engine.pool import Member, member
@@ -26,6 +27,7 @@ from bench.engine.resolve import Opened, open_dataset, resolve
 from bench.engine.score import score
 from bench.engine.session import SUBJECTS, Session, beside_of, overlong_texts, reference_of
 from bench.engine.verifying import seal, unseal
+from bench.engine.visibility import inherited
 from bench.errors import StoreError, UsageError
 from bench.types import Run, RunSpec
 
@@ -39,12 +41,12 @@ def prepare(specs: Sequence[RunSpec], options: Options, generators: Mapping[str,
     for spec in specs:
         try:
             if spec.dataset not in opened:
-                opened[spec.dataset] = open_dataset(spec.dataset)
+                opened[spec.dataset] = open_dataset(spec.dataset, spec.visibility)
             told: list[str] = []
             resolved = resolve(spec, opened[spec.dataset], told.append, (generators or {}).get(spec.label))
+            found.append(inherited(plans.make(resolved, options.root)))
             for line in dict.fromkeys([*told, *resolved.notes]):
                 options.progress.line(f"{spec.label}: {line}")
-            found.append(plans.make(resolved, options.root))
         except UsageError as error:
             for message in dict.fromkeys(error.messages):
                 problems.setdefault(message, []).append(spec.label)
@@ -98,13 +100,14 @@ def images(plan: Plan, session: Session, title: str) -> None:
     unseal(plan.folder)
     options.progress.phase(title, "images", sum(len(t.rows) for t in todos))
     began, forwards = time.perf_counter(), {e.key: e.forwards for e in eyes}
+    times: Times = []
     try:
-        extract(plan, todos, eyes, session.cache, options)
+        extract(plan, todos, eyes, session.cache, options, times)
     finally:
         plan.resolved.generator.close()
     seconds = time.perf_counter() - began
     rows = sum(len(t.rows) for t in todos)
-    _measured(plan, options, seconds, rows, {e.key: e.forwards - forwards[e.key] for e in eyes})
+    _measured(plan, options, seconds, rows, {e.key: e.forwards - forwards[e.key] for e in eyes}, pace(times))
 
 
 def _manifest(plan: Plan) -> None:
@@ -124,7 +127,10 @@ def _manifest(plan: Plan) -> None:
         )
 
 
-def _measured(plan: Plan, options: Options, seconds: float, rows: int, forwards: Mapping[str, int]) -> None:
+def _measured(
+    plan: Plan, options: Options, seconds: float, rows: int, forwards: Mapping[str, int], made: Mapping[str, float]
+) -> None:
+    """Add a pass to measured.json; `made` is of the generator alone, empty where it made nothing."""
     path = plan.folder / ("measured.json" if options.shard is None else f"measured-{_lock_name(options)}.json")
     past: list[Any] = []
     with contextlib.suppress(StoreError, FileNotFoundError, KeyError, TypeError):  # times are no reason to stop
@@ -132,6 +138,7 @@ def _measured(plan: Plan, options: Options, seconds: float, rows: int, forwards:
     now = {
         "seconds": round(seconds, 3), "rows": rows, "rows_per_second": round(rows / max(seconds, 1e-9), 3),
         "forwards": dict(forwards), "device": options.device, "dtype": options.dtype, "workers": options.threads,
+        **({"generation": dict(made)} if made else {}),
     }  # fmt: skip
     store.write_json(path, {"passes": [*past, now]})
 

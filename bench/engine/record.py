@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,7 +19,7 @@ from bench.engine.provenance import provenance
 from bench.engine.score import Scored
 from bench.engine.shared import shared_folder
 from bench.errors import StoreError
-from bench.spec import safe_id
+from bench.spec import parse, safe_id
 from bench.types import Run, Sample, Score
 
 MOST_REFERENCES = 2000
@@ -81,11 +81,18 @@ def run_record(plan: Plan, pool: Sequence[Member], found: Scored, outcomes: pd.D
         dataset={
             **plans.dataset_identity(resolved.dataset), "prompts": resolved.prompts, "samples": len(resolved.samples),
             "declared": len(resolved.every), "whole": resolved.whole, "only": spec.only,
+            **resolved.seen.recorded(), **_condition(resolved.dataset),
             "pool": [[m.folder.name, m.digest, m.shards] for m in pool] if spec.reference == "others" else [],
         },
         counts={str(k): int(v) for k, v in firsts["status"].value_counts().sort_index().items()},
         notes=tuple(dict.fromkeys([*resolved.notes, *found.notes, *_other_sizes(outcomes, spec.size)])),
     )  # fmt: skip
+
+
+def _condition(dataset: Any) -> dict[str, str]:
+    """What the prompts try, where the dataset says it (an outsider's class may not)."""
+    condition = str(getattr(dataset, "condition", "") or "")
+    return {"condition": condition} if condition else {}
 
 
 def _other_sizes(outcomes: pd.DataFrame, asked: tuple[int, int] | None) -> list[str]:
@@ -110,11 +117,36 @@ def _past(old: Run, kept: Sequence[Score]) -> tuple[pd.DataFrame, list[str]]:
         return pd.DataFrame(), [said] if metrics else []
 
 
+def _aged(old: Run, new: Run) -> dict[str, str]:
+    """Metric text -> the text under which its scores of an older version stay."""
+    found = {}
+    for text, card in new.cards.items():
+        was = old.cards.get(text)
+        if was is not None and was.version < card.version:
+            found[text] = str(parse(text).with_params(version=was.version))
+    return found
+
+
+def _renamed(run: Run, names: Mapping[str, str]) -> Run:
+    """The run with its scores and cards of these metrics under other texts."""
+    scores = tuple(dataclasses.replace(s, metric=names.get(s.metric, s.metric)) for s in run.scores)
+    cards = {names.get(t, t): dataclasses.replace(c, metric=names.get(t, t)) for t, c in run.cards.items()}
+    return dataclasses.replace(run, scores=scores, cards=cards)
+
+
 def joined(old: Run, new: Run, samples: pd.DataFrame) -> tuple[Run, pd.DataFrame]:
-    """The new scores beside those old ones that they do not replace."""
+    """The new scores beside those old ones that they do not replace.
+
+    A score of an older version of a metric is not replaced: it stays as 'metric(version=1)', so that a board that pins
+    that version keeps it.
+    """
+    names = _aged(old, new)
+    old = _renamed(old, names)
     fresh = {s.metric for s in new.scores}
     kept: list[Score] = [s for s in old.scores if s.metric not in fresh and s.metric in old.cards]
     past, lost = _past(old, kept)
+    parts = {c: c.rpartition(":") for c in past.columns}
+    past = past.rename(columns={c: f"{names[m]}:{rest}" for c, (m, _, rest) in parts.items() if m in names})
     same = past["digest"].equals(samples["digest"]) and past["sample"].equals(samples["sample"]) if len(past) else False
     if kept and not same:
         kept = []
@@ -123,7 +155,8 @@ def joined(old: Run, new: Run, samples: pd.DataFrame) -> tuple[Run, pd.DataFrame
         metric = name.rpartition(":")[0]
         if name not in samples.columns and any(s.metric == metric for s in kept):
             samples[name] = past[name]
-    metrics = tuple(dict.fromkeys([*(s.metric for s in kept), *new.spec.metrics]))
+    present = [s.metric for s in kept if "version" not in parse(s.metric).params]
+    metrics = tuple(dict.fromkeys([*present, *new.spec.metrics]))
     run = dataclasses.replace(
         new,
         spec=dataclasses.replace(new.spec, metrics=metrics),

@@ -18,6 +18,7 @@ from bench.engine.plan import Plan
 from bench.engine.pool import Member, member
 from bench.engine.resolve import open_dataset, resolve
 from bench.engine.session import Session
+from bench.engine.visibility import inherited
 from bench.errors import BenchError, NotComparable, StoreError, UsageError
 from bench.spec import digest
 from bench.types import Run, RunSpec
@@ -74,7 +75,8 @@ def _again(path: Path, changes: Mapping[str, Any], options: Options) -> tuple[Pl
     if store.packed(path):
         raise StoreError("it is a pack, without its images; score the run that it was made of.")
     spec = old.spec if old else _begun(path)
-    plan = plans.make(resolve(dataclasses.replace(spec, **changes), open_dataset(spec.dataset)), options.root)
+    opened = open_dataset(spec.dataset, spec.visibility)
+    plan = inherited(plans.make(resolve(dataclasses.replace(spec, **changes), opened), options.root))
     if plan.folder.resolve() != path.resolve():
         raise StoreError(
             f"its images or dataset have changed since it was made (they now belong to {plan.folder.name}), or it lies "

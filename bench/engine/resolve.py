@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import aliases, registry
+from bench import aliases, discretion, registry
+from bench.engine.visibility import OPEN, Visibility, keep_file, keep_samples, visibility
 from bench.errors import BenchError, DataError, UsageError
 from bench.formats.textfiles import lines, read_text
 from bench.registry import plain
@@ -52,6 +53,8 @@ class Resolved:
     extractors: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Text form -> extractor object."""
     notes: tuple[str, ...] = ()
+    seen: Visibility = OPEN
+    """Who may see its captions and images."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,25 @@ class Opened:
 
     dataset: Any
     every: Mapping[str, Sample]
+    seen: Visibility = OPEN
 
 
-def open_dataset(text: str) -> Opened:
-    """The dataset of a text form; UsageError when files are missing, ids repeat or a prompt is empty."""
+def open_dataset(text: str, asked: str = "") -> Opened:
+    """The dataset of a text form; UsageError when files are missing, ids repeat or a prompt is empty.
+
+    asked: the visibility that a command asks for.
+    """
     dataset = build("dataset", parse(text))
+    seen = visibility(dataset, asked)
+    file = keep_file(dataset, text) if seen.text else ""
     fail_on(dataset.problems())
     every = {s.id: s for s in _unique(dataset)}
     if not every:
         raise UsageError(f"The dataset {text} has no samples.")
-    return Opened(dataset, every)
+    if seen.text:
+        keep_samples(f"dataset {text}", every.values(), (text,))
+        discretion.release(file)
+    return Opened(dataset, every, seen)
 
 
 def resolve(
@@ -82,6 +94,8 @@ def resolve(
     fail_on(made.problems())
     made.setup(_context(spec, dataset, every, notify))
     samples, whole = _slice(spec.only, every, made)
+    if opened.seen.text:
+        keep_samples(f"slice {prompts_digest(samples)}", samples, (spec.system, spec.label))
     repeats = spec.repeats or made.repeats() or 1
     resolved = Resolved(
         spec,
@@ -94,6 +108,7 @@ def resolve(
         prompts_digest(samples),
         whole,
         notes=(*dataset.notes(), *made.notes()),
+        seen=opened.seen,
     )
     return with_metrics(resolved, spec)
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from bench.errors import UsageError, WeightsMissing
 from bench.extractors.network import Network
-from bench.extractors.scene_words import CONTEXT, tokens
 from bench.registry import register
+from bench.world.tokens import CONTEXT, tokens
 
 if TYPE_CHECKING:
     import torch

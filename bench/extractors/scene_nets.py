@@ -17,9 +17,9 @@ import torch
 from open_clip.model import CustomTextCLIP
 from torch import nn
 
-from bench.extractors.scene_words import CONTEXT, VOCABULARY
 from bench.world.palette import CANVAS, COLOURS, SHAPES
 from bench.world.resample import to_square
+from bench.world.tokens import CONTEXT, VOCABULARY
 
 EMBEDDING = 256
 CLASSES = tuple(f"{colour} {shape}" for colour in COLOURS for shape in SHAPES)

@@ -26,6 +26,8 @@ LEVEL = 0.95
 
 _CHUNK = 1 << 22
 """Weights held at once (numbers of 8 bytes)."""
+_KEPT = 1 << 25
+"""Weights that are drawn once and kept (numbers of 1 or 2 bytes), because every metric is resampled alike."""
 
 Interval = tuple[float, float, str]
 """Low, high, method; NaN ends with a method that begins 'no interval' where none can be given."""
@@ -85,19 +87,21 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
 
 
 def interval_of(
-    made: Kernel, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL, *, student: bool = False
-) -> Interval:
+    made: Kernel, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL, *, student: bool = False,
+    draws: np.ndarray | None = None,
+) -> Interval:  # fmt: skip
     """The interval of a kernel of one system. student: Student's t on the linearised estimate with any number of groups
-    (paired differences, for which it keeps its level and BCa does not: docs/statistics.md)."""
+    (paired differences, for which it keeps its level and BCa does not: docs/statistics.md). draws: its `replicates`
+    (R, 1), where they are made already."""
     if made.groups < 2:
         return np.nan, np.nan, f"no interval: {'one group' if made.groups else 'no row'}"
     point, influence = float(_point(made)[0]), made.influence()
-    if influence is not None and np.abs(influence).max() <= 1e-12 * max(1.0, abs(point)):
+    if influence is not None and np.abs(influence).max() <= 1e-12 * made.scale / made.groups:
         return point, point, f"zero width: all {made.groups} groups are equal"
     if influence is not None and (student or made.groups < FEW_GROUPS):
         half = float(special.stdtrit(made.groups - 1, (1 + level) / 2)) * standard_error(influence)
         return point - half, point + half, f"t interval, {made.groups} groups"
-    draws = replicates(made, resamples, seed)[:, 0]
+    draws = (replicates(made, resamples, seed) if draws is None else draws)[:, 0]
     return _from_draws(point, draws[np.isfinite(draws)], influence, made.groups, level)
 
 
@@ -130,6 +134,11 @@ def _chunks(groups: int, count: int, seed: int, kind: str) -> Iterator[np.ndarra
     if groups * count <= _CHUNK:
         yield _whole(groups, count, seed, kind)
         return
+    if groups * count <= _KEPT:
+        small, step = _small(groups, count, seed, kind), max(1, _CHUNK // groups)
+        for start in range(0, count, step):
+            yield small[start : start + step].astype(np.float64)
+        return
     rng = _rng(seed, kind)
     step = max(1, _CHUNK // max(groups, 1))
     for start in range(0, count, step):
@@ -142,6 +151,15 @@ def _whole(groups: int, count: int, seed: int, kind: str) -> np.ndarray:
     drawn = _draw(_rng(seed, kind), groups, count, kind)
     drawn.flags.writeable = False
     return drawn
+
+
+@lru_cache(maxsize=2)
+def _small(groups: int, count: int, seed: int, kind: str) -> np.ndarray:
+    """The same draws as in chunks, as small integers: drawing them takes longer than using them."""
+    rng, step = _rng(seed, kind), max(1, _CHUNK // groups)
+    small = np.uint8 if kind == "flips" else np.uint16
+    found = [_draw(rng, groups, min(step, count - start), kind).astype(small) for start in range(0, count, step)]
+    return np.concatenate(found)
 
 
 def _rng(seed: int, kind: str) -> np.random.Generator:

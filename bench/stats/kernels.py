@@ -8,6 +8,7 @@ sum.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -23,6 +24,10 @@ class Kernel(Protocol):
 
     groups: int
     rows: int
+
+    @property
+    def scale(self) -> float:
+        """Size of the largest value that a group has: what rounding errors are measured against."""
 
     def values(self, weights: np.ndarray) -> np.ndarray:
         """(r, G) non-negative integer weights -> (r, S) estimates; NaN where nothing is left."""
@@ -40,6 +45,12 @@ class Cells:
     def __init__(self, numerators: np.ndarray, denominators: np.ndarray, rows: int) -> None:
         self.numerators, self.denominators, self.rows = numerators, denominators, rows
         self.groups = len(numerators)
+
+    @property
+    def scale(self) -> float:
+        known = np.zeros(self.numerators.shape)
+        np.divide(self.numerators, self.denominators, out=known, where=self.denominators != 0)
+        return float(np.abs(known).max(initial=0.0))
 
     def values(self, weights: np.ndarray) -> np.ndarray:
         shape = (len(weights), *self.numerators.shape[1:])
@@ -78,6 +89,10 @@ class Medians:
         self.columns, self.codes, self.groups = columns, codes, groups
         self.rows = int(np.isfinite(columns).any(1).sum())
 
+    @property
+    def scale(self) -> float:
+        return float(np.abs(np.nan_to_num(self.columns)).max(initial=0.0))
+
     def values(self, weights: np.ndarray) -> np.ndarray:
         found = [_weighted_median(column, self.codes, weights) for column in self.columns.T]
         return np.stack(found, axis=1)
@@ -98,6 +113,10 @@ class Contrast:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel, self.groups, self.rows = kernel, kernel.groups, kernel.rows
+
+    @property
+    def scale(self) -> float:
+        return self.kernel.scale
 
     def values(self, weights: np.ndarray) -> np.ndarray:
         both = self.kernel.values(weights)
@@ -175,11 +194,22 @@ def _weighted_median(column: np.ndarray, codes: np.ndarray, weights: np.ndarray)
     order = fine[np.argsort(column[fine], kind="stable")]
     if not len(order):
         return np.full(len(weights), np.nan)
-    ordered = column[order]
-    reached = np.cumsum(weights[:, codes[order]], axis=1)
-    total = reached[:, -1:]
-    low = (reached <= (total - 1) // 2).sum(1)
-    high = (reached <= total // 2).sum(1)
-    last = len(ordered) - 1
-    middle = (ordered[np.minimum(low, last)] + ordered[np.minimum(high, last)]) / 2
-    return np.where(total[:, 0] > 0, middle, np.nan)
+    ordered, rows = column[order], codes[order]
+    width = math.isqrt(len(order))
+    inside = np.zeros((weights.shape[1], -(-len(order) // width)))
+    np.add.at(inside, (rows, np.arange(len(order)) // width), 1.0)
+    reached = np.cumsum(weights @ inside, axis=1)
+    total = reached[:, -1]
+    low, high = (_reaching(weights, rows, reached, width, target) for target in ((total - 1) // 2, total // 2))
+    return np.where(total > 0, (ordered[low] + ordered[high]) / 2, np.nan)
+
+
+def _reaching(weights: np.ndarray, rows: np.ndarray, reached: np.ndarray, width: int, target: np.ndarray) -> np.ndarray:
+    """(r,) place of the ordered row at which the cumulated weight exceeds the target: first its bin of `width` rows
+    by their cumulated totals (r, bins), then the row in it."""
+    bins = np.minimum((reached <= target[:, None]).sum(1), reached.shape[1] - 1)
+    before = np.where(bins > 0, np.take_along_axis(reached, np.maximum(bins - 1, 0)[:, None], 1)[:, 0], 0.0)
+    places = bins[:, None] * width + np.arange(width)
+    there = np.take_along_axis(weights, rows[np.minimum(places, len(rows) - 1)], 1)
+    upto = before[:, None] + np.cumsum(there, axis=1)
+    return np.minimum(bins * width + (upto <= target[:, None]).sum(1), len(rows) - 1)

@@ -65,20 +65,35 @@ def paired(
 
     `direction` only says which of the two is the winner of a group; delta is always A less B.
     """
-    joint = complete(estimator, a, b)
-    both = kernel(estimator, joint, groups)
+    both = kernel(estimator, complete(estimator, a, b), groups)
+    return paired_of(both, direction=direction, resamples=resamples, permutations=permutations, seed=seed, level=level)
+
+
+def paired_of(
+    both: Kernel,
+    *,
+    direction: Direction = "higher",
+    resamples: int = RESAMPLES,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Paired:
+    """`paired` of a kernel of two systems that is made already; without permutations p is NaN."""
     contrast = Contrast(both)
-    low, high, method = interval_of(contrast, resamples, seed, level, student=True)
+    linear = contrast.influence()
+    draws = replicates(contrast, resamples, seed) if linear is None and both.groups > 1 else None
+    low, high, method = interval_of(contrast, resamples, seed, level, student=True, draws=draws)
     delta = float(contrast.values(np.ones((1, both.groups)))[0, 0]) if both.groups else np.nan
     apart = _apart(both)
-    signs = np.sign(np.where(np.abs(apart) <= 1e-12, 0.0, apart)) * (-1 if direction == "lower" else 1)
+    alike = np.abs(apart) <= 1e-12 * both.scale
+    signs = np.sign(np.where(alike, 0.0, apart)) * (-1 if direction == "lower" else 1)
     wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
     ties = len(signs) - wins - losses
     return Paired(
         delta, low, high, method, permutation_p(both, delta, permutations, seed), wins, ties, losses,
         better=(wins + ties / 2) / len(signs) if len(signs) else np.nan,
         sd=float(np.std(apart, ddof=1)) if len(apart) > 1 else np.nan,
-        detectable=detectable(_error(contrast, resamples, seed)), n=both.rows, groups=both.groups,
+        detectable=detectable(_error(both.groups, linear, draws)), n=both.rows, groups=both.groups,
     )  # fmt: skip
 
 
@@ -96,12 +111,13 @@ def complete(estimator: Estimator, a: Mapping[str, Any], b: Mapping[str, Any]) -
 
 
 def permutation_p(both: Kernel, delta: float, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
-    """Two-sided p of a kernel of two systems under exchange within groups; 1 where nothing differs."""
-    if both.groups < 1 or not np.isfinite(delta):
+    """Two-sided p of a kernel of two systems under exchange within groups; 1 where nothing differs, NaN without
+    permutations."""
+    if both.groups < 1 or permutations < 1 or not np.isfinite(delta):
         return np.nan
     drawn = np.concatenate([both.swapped(f) for f in flips(both.groups, permutations, seed)])
     # Equal up to rounding counts as equal: ties are common with 0/1 scores.
-    extreme = np.abs(drawn) >= abs(delta) * (1 - 1e-9) - 1e-15
+    extreme = np.abs(drawn) >= abs(delta) * (1 - 1e-9) - 1e-15 * both.scale
     return float((extreme.sum() + 1) / (permutations + 1))
 
 
@@ -127,10 +143,11 @@ def _apart(both: Kernel) -> np.ndarray:
     return ratio[:, 0] - ratio[:, 1]
 
 
-def _error(contrast: Contrast, resamples: int, seed: int) -> float:
-    if contrast.groups < 2:
+def _error(groups: int, influence: np.ndarray | None, draws: np.ndarray | None) -> float:
+    """Standard error of a difference: linearised, or that of its resamples."""
+    if groups < 2:
         return np.nan
-    influence = contrast.influence()
     if influence is not None:
         return standard_error(influence)
-    return float(np.nanstd(replicates(contrast, resamples, seed), ddof=1))
+    assert draws is not None
+    return float(np.nanstd(draws, ddof=1))

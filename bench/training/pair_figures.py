@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from bench.extractors.scene_nets import pixels
-from bench.extractors.scene_words import tokens
 from bench.functional import r_precision
 from bench.world.description import Understanding, meaning, understand
 from bench.world.draws import Draw
@@ -17,6 +16,7 @@ from bench.world.grammar import paraphrases
 from bench.world.mismatches import KINDS, held_out, mismatch
 from bench.world.render import render
 from bench.world.split import Entry, scene_at
+from bench.world.tokens import tokens
 
 _BATCH = 256
 Keep = Callable[[Understanding], bool]

@@ -18,12 +18,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench.extractors.scene_nets import EMBEDDING, pixels, scene_clip, scene_clip_independent
-from bench.extractors.scene_words import tokens
 from bench.training.loop import Recipe
 from bench.training.pair_figures import one_edit, retrieval
 from bench.training.scene_batches import PairBatch, pair_batch
 from bench.world.mismatches import KINDS
 from bench.world.palette import COLOURS, SHAPES
+from bench.world.tokens import tokens
 
 OPENING = 400
 """Steps of the image tower alone."""

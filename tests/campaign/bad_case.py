@@ -33,7 +33,7 @@ RUN = "run ours --prompts captions.txt -m collapse -q"
 TINY = "timm(model=test_resnet,seed=0,size=64)"
 FD = f"run ours --prompts captions.txt --reference photos -q -m fd(extractor={TINY})"
 
-_DIGEST = re.compile(r"(?<=-)[0-9a-f]{8}\b|\b[0-9a-f]{16}(?=\.\.\.)")
+_DIGEST = re.compile(r"(?<=-)[0-9a-f]{8}\b|\b[0-9a-f]{16}(?=\.\.\.)|(?<=packs/)[0-9a-f]{16}")
 _FOREIGN = (
     (re.compile(r"process [0-9]+ on \S+?;"), "process 4711 on this machine;"),
     (re.compile(r"(truncated or damaged|refused as weights|no readable safetensors file|cannot be read) \((?:[^()]|\([^()]*\))*\)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bad_archives
 import bad_disks
 import bad_images
 import bad_makers
@@ -19,6 +20,7 @@ TABLES: dict[str, list[Case]] = {
     "Programs and functions that make images": bad_makers.CASES,
     "Weights, features and statistics": bad_weights.CASES,
     "Disks, kills and damaged runs": bad_disks.CASES,
+    "Archives, cards and ledgers of strangers": bad_archives.CASES,
 }
 """Heading -> cases."""
 

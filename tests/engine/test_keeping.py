@@ -16,7 +16,7 @@ from PIL import Image
 
 from bench import api, store
 from bench.cli import main
-from bench.engine import collecting, packing
+from bench.engine import archives, collecting, packing
 from bench.engine.verifying import verify
 from bench.errors import BenchError, DataError, StoreError, UsageError
 
@@ -50,7 +50,9 @@ def states(run, **how):
     return {f.what: f.fine for f in verify(run, **how)}
 
 
-FINE = {"record": True, "checksums": True, "tables": True, "views": True, "images": True}
+FINE = dict.fromkeys(
+    ("record", "checksums", "tables", "views", "protocols", "counts", "prompts", "scores", "images"), True
+)
 
 # ---- verify --------------------------------------------------------------------------------------------------------
 
@@ -171,7 +173,7 @@ def test_a_hostile_archive_writes_nothing_outside(home, name, fields):
     path = hostile(home / "bad.tar.gz", name, **fields)
     before = sorted(p for p in home.parent.rglob("*"))
     with pytest.raises(BenchError):
-        packing.unpacked(path, home / "root")
+        archives.unpacked(path, home / "root")
     after = sorted(p for p in home.parent.rglob("*") if "root" not in p.parts)
     assert [p for p in after if p not in before] == [] and not list((home / "root").rglob("*.txt"))
 
@@ -180,9 +182,9 @@ def test_a_damaged_archive_and_one_without_runs(home):
     path = packing.pack(runs(home), home / "light.tar.gz")
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match="damaged"):
-        packing.unpacked(path, home / "root")
+        archives.unpacked(path, home / "root")
     with pytest.raises(StoreError, match="holds no run"):
-        packing.unpacked(hostile(home / "empty.tar.gz", "x/notes"), home / "root")
+        archives.unpacked(hostile(home / "empty.tar.gz", "x/notes"), home / "root")
     assert not list((home / "root" / "packs").iterdir())
 
 

@@ -133,3 +133,26 @@ def test_one_problem_of_all_systems_is_told_once(tmp_path):
     with pytest.raises(UsageError) as told:
         pair(tmp_path, "a=toy-painter", "b=toy-painter(nonsense=1)")
     assert told.value.messages[0].startswith("b: ")
+
+
+def test_a_new_version_of_a_metric_stands_beside_the_old_one(tmp_path, monkeypatch):
+    """A board that pins version 1 keeps its numbers when runs are scored with version 2."""
+    options = Options(root=tmp_path)
+    run = pair(tmp_path, "all=toy-painter")[0]
+    old, column = of(run, "toy-match"), store.samples(run.path)["toy-match:score"]
+    monkeypatch.setattr(toys.ToyMatch, "version", 2)
+    again = api.score([run.path], metrics=["toy-match"], options=options)[0]
+    kept, new = of(again, "toy-match(version=1)"), of(again, "toy-match")
+    assert kept.value == old.value and kept.protocol == old.protocol != new.protocol
+    assert again.protocols[new.protocol]["version"] == 2 and again.protocols[old.protocol]["version"] == 1
+    assert {t: c.version for t, c in again.cards.items() if c.name == "toy-match"} == {
+        "toy-match": 2, "toy-match(version=1)": 1,
+    }  # fmt: skip
+    frame = store.samples(run.path)
+    assert frame["toy-match(version=1):score"].tolist() == column.tolist() and "toy-match:score" in frame
+    assert set(again.spec.metrics) == {"toy-match", "toy-distance"}, "a finished version is not scored again"
+    third = api.score([run.path], options=options)[0]
+    assert of(third, "toy-match(version=1)") == kept and of(third, "toy-match") == new
+    monkeypatch.setattr(toys.ToyMatch, "version", 3)
+    last = api.score([run.path], options=options)[0]
+    assert {"toy-match", "toy-match(version=1)", "toy-match(version=2)"} <= {s.metric for s in last.scores}

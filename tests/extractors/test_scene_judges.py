@@ -10,7 +10,6 @@ from bench.errors import UsageError, WeightsMissing
 from bench.extractors import scene_judges
 from bench.extractors.scene_judges import SceneClassifierJudge, SceneClip, SceneClipIndependent
 from bench.extractors.scene_nets import CLASSES, SceneClassifier, scene_clip, scene_clip_independent
-from bench.extractors.scene_words import CONTEXT, END, PAD, UNKNOWN, VOCABULARY, tokens, words_of
 from bench.functional import inception_score, r_precision
 from bench.training import pair_figures
 from bench.training.scene_batches import class_of
@@ -21,6 +20,7 @@ from bench.world.grammar import paraphrases
 from bench.world.render import render
 from bench.world.sampling import sample_scene
 from bench.world.split import scene_at
+from bench.world.tokens import CONTEXT, END, PAD, UNKNOWN, VOCABULARY, tokens, words_of
 
 N = 400
 SOME = [scene_at("test", i) for i in range(N)]

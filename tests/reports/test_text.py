@@ -9,7 +9,9 @@ import json
 import pytest
 
 from bench.reports.comparison.compare import compare
-from bench.reports.exports.text import as_data, markdown, scores_csv, table
+from bench.reports.exports.data import as_data, scores_csv
+from bench.reports.exports.markdown import markdown
+from bench.reports.exports.text import table
 from bench.reports.words import clean, display_width, escaped, wrapped
 
 LONG = "a-very-long-system-name/" * 20

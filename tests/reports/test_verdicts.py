@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from bench import store
 from bench.reports.comparison.compare import compare
 from bench.reports.comparison.verdicts import verdicts
 from bench.reports.numbers import MINUS, decimals, number, p_value
@@ -30,7 +33,7 @@ def test_two_runs_from_the_new_ones_side_when_there_is_a_baseline(make):
 def test_no_difference_says_what_could_have_been_seen(make):
     verdict = said(compare([make("a", seed=1), make("b", seed=2)]), "CLIPScore")
     assert verdict.kind == "tied"
-    assert "no detectable difference" in verdict.text and "could see ≥" in verdict.text
+    assert "no detectable difference" in verdict.text and "can see ≥" in verdict.text
 
 
 def test_many_runs(make):
@@ -47,6 +50,36 @@ def test_many_runs(make):
 def test_refused_pairs_are_said_too(make):
     verdict = said(compare([make("a", seed=1), make("b", seed=2, failed=3)]), "FID")
     assert verdict.kind == "unknown" and "not compared on FID" in verdict.text
+
+
+def test_prompts_and_images_a_prompt_are_said(make):
+    two = compare([make("a", seed=1), make("b", skill=2.0, seed=2)])
+    assert "; P = 60, K = 2)" in said(two, "CLIPScore").text
+    assert said(two, "FID").text.endswith("n = 120 images)")  # blocks alone are known of this one
+    many = [make("a", seed=1), make("b", seed=2), make("c", seed=3, failed=40)]
+    told = said(compare(many), "CLIPScore").text
+    assert "; P = 40 to 60, K = 2;" in told or "; P = 40, K = 2;" in told
+
+
+def test_failures_are_counted_with_how_they_count(make):
+    text = said(compare([make("a", seed=1), make("b", seed=2, failed=11)]), "CLIPScore").text
+    assert text.endswith("; b lacks 11 of 120 images (left out)")
+
+    def worst(data):
+        data["scores"] = tuple(dataclasses.replace(s, policy="worst") for s in data["scores"])
+
+    text = said(compare([make("a", seed=1), make("c", skill=3.0, seed=2, failed=3, change=worst)]), "CLIPScore").text
+    assert text.endswith("; c lacks 3 of 120 images (counted as the worst score)")
+    assert "lacks" not in said(compare([make("a", seed=1), make("b", seed=2)]), "CLIPScore").text
+
+
+def test_clusters_of_prompts_are_the_independent_units(make):
+    runs = [make("a", seed=1), make("b", seed=2)]
+    for path in runs:
+        frame = store.samples(path)
+        frame["group"] = "g" + frame["sample"].str[-2:-1]
+        store.write_parquet(store.Path(path) / "samples.parquet", frame)
+    assert "P = 60, K = 2, 6 independent groups" in said(compare(runs), "CLIPScore").text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.reports.comparison.nouns import Cell
-from bench.types import Direction
+from bench.types import Direction, Run
 
 Level = Literal["self-reported", "re-scored", "regenerated"]
 LEVELS: tuple[Level, ...] = ("self-reported", "re-scored", "regenerated")
@@ -76,12 +76,14 @@ class BoardSpec:
     level: Level = "self-reported"
     """Required level of verification."""
     excluded: Mapping[str, str] = field(default_factory=dict)
-    """Label, digest or system -> reason."""
+    """Label, digest (its first 8 digits or more) or system -> reason."""
     entries: tuple[str, ...] = ()
     """CSV files of scores without evidence, relative to the board file."""
     ledger: str = ""
     """File of verification levels that `bench verify --record` writes, relative to the board file."""
     notes: tuple[str, ...] = ()
+    rank_controls: bool = False
+    """Controls compete as systems do: a board of controls, whose true order is known."""
     digest: str = ""
     """Of the file's resolved content."""
 
@@ -141,26 +143,38 @@ class BoardRow:
     """Why it is not ranked."""
     latency: float | None = None
     """Median seconds an image, where measured."""
+    paths: tuple[str, ...] = ()
+    """Folders of the runs, as they were given, in the order of `runs`."""
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Factor (label, seed, revision, ...) -> its values over the runs, where any is stated."""
 
 
 @dataclass(frozen=True)
 class Pairs:
     """All pairwise differences of one column among the ranked systems, in the order of `Board.ranked`.
 
-    Oriented as the metric runs (not turned): delta[i, j] = score[i] - score[j]. NaN: not comparable.
+    Oriented as the metric runs (not turned): delta[i, j] = score[i] - score[j]. NaN: not comparable. A column whose
+    direction is 'none' has no Pairs.
     """
 
     delta: np.ndarray
     error: np.ndarray
     """(S, S) standard errors; 0 where the difference does not vary."""
     reach: np.ndarray
-    """(S,) factor on the error for simultaneous intervals of row i against all others (max-T at the board's level)."""
+    """(S,) factor on the error for simultaneous intervals of row i against all others (max-T at the board's level);
+    where `exploratory`, the t quantile of a single comparison."""
     ranks: tuple[tuple[int, int], ...]
-    """(best, worst) rank of each system by this column."""
+    """(best, worst) rank of each system by this column; (0, 0) for a system that has no number in it."""
     rank_shares: np.ndarray
     """(S, S) share of resamples in which system i has rank j + 1."""
     groups: int = 0
     """Resampling units."""
+    exploratory: bool = False
+    """True for columns that are not primary: each comparison stands alone, nothing is adjusted for the others."""
+    method: str = ""
+    """How the errors were made, e.g. 'paired by prompt, max-T over each row's own comparisons'."""
+    freedom: int = 0
+    """Degrees of freedom of the t quantiles."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +222,10 @@ class Board:
     """Compact letter display of the ordering column, one a ranked row: two rows that share a letter are tied."""
     factorial: Factorial | None = None
     notes: tuple[str, ...] = ()
+    protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Digest -> fields of every protocol that a column pins."""
+    private: tuple[Run, ...] = field(default=(), repr=False, compare=False)
+    """The private runs among those given, for the last look before a site is written."""
 
     @cached_property
     def ranked(self) -> tuple[BoardRow, ...]:

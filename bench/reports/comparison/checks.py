@@ -11,15 +11,19 @@ from typing import Any
 from bench.errors import NotComparable, UsageError
 from bench.reports.comparison.nouns import System
 from bench.spec import canonical
+from bench.types import Run
 
-_NOT_IDENTITY = ("pool", "samples", "declared", "whole", "only")
-"""Of run.dataset: counts and selections, whose effect the prompt-list digest already states."""
+_NOT_IDENTITY = frozenset(
+    {"pool", "samples", "declared", "whole", "only", "condition", "visibility", "sensitive", "rows"}
+)
+"""Of run.dataset: counts and selections, whose effect the prompt-list digest already states, and what is told of it."""
 _SHOWN = 6
 
 
 def refuse_unlike(systems: Sequence[System]) -> None:
     """NotComparable when datasets, prompt lists or protocols of equal metrics differ."""
     lines = [f"dataset: {line}" for line in _dataset(systems)]
+    groups = " Runs of several data sets are ranked by condition with --by dataset-group." if lines else ""
     if not lines:
         for metric in sorted({s.metric for system in systems for s in system.run.scores}):
             lines += [f"{metric}: {line}" for line in _protocols(systems, metric)]
@@ -30,7 +34,7 @@ def refuse_unlike(systems: Sequence[System]) -> None:
     names = ", ".join(s.title for s in systems)
     raise NotComparable(
         f"The runs {names} cannot stand side by side: {shown}. Run or score them again with equal settings, or give "
-        "--force to show unlike numbers in columns of their own."
+        f"--force to show unlike numbers in columns of their own.{groups}"
     )
 
 
@@ -41,8 +45,12 @@ def refuse_few(paths: Sequence[Any]) -> None:
 
 
 def _dataset(systems: Sequence[System]) -> list[str]:
-    fields = [{k: v for k, v in s.run.dataset.items() if k not in _NOT_IDENTITY} for s in systems]
-    return differing(fields, [s.title for s in systems])
+    return differing([identity(s.run) for s in systems], [s.title for s in systems])
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """The fields of a run's data set that fix what was asked: name, version, digests, the prompt list."""
+    return {k: v for k, v in run.dataset.items() if k not in _NOT_IDENTITY}
 
 
 def _protocols(systems: Sequence[System], metric: str) -> list[str]:

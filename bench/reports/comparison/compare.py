@@ -8,44 +8,55 @@ own.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench import store
 from bench.aliases import title as alias_title
 from bench.errors import UsageError, did_you_mean
-from bench.reports.comparison.checks import refuse_few, refuse_unlike
+from bench.reports.comparison.checks import identity, refuse_few, refuse_unlike
 from bench.reports.comparison.differences import Refused, Tables, adjusted, cell, difference
-from bench.reports.comparison.nouns import Cell, Comparison, Difference, Row, System
-from bench.spec import parse
-from bench.types import MetricCard, OutputCard, Run, Score
+from bench.reports.comparison.family import Kin, declared
+from bench.reports.comparison.nouns import Cell, Comparison, Difference, Family, Row, System
+from bench.reports.comparison.opening import named, opened
+from bench.reports.privacy import ROWS_PRIVATE, extent, rows_withheld, told
+from bench.spec import canonical, parse
+from bench.types import Run, Score
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "named"]
 
 
-def compare(runs: Sequence[str | Path | Run], *, baseline: str | None = None, force: bool = False) -> Comparison:
+def compare(
+    runs: Sequence[str | Path | Run], *, baseline: str | None = None, force: bool = False, tables: Tables | None = None
+) -> Comparison:
     """Compare run folders (or loaded runs).
 
     baseline: title (or folder) of the run that all differences are against; by default each metric's best system.
-    NotComparable when datasets or protocols differ, unless `force`; StoreError when a folder holds no finished run.
+    NotComparable when datasets or protocols differ, unless `force`; StoreError when fewer than two of several runs
+    can be read (others are told of in `broken`). tables: of runs that lie nowhere, already named and read.
     """
     refuse_few(runs)
-    systems = named([r if isinstance(r, Run) else store.load(r) for r in runs])
+    broken: tuple[str, ...] = ()
+    if tables is None:
+        tables, broken = opened(runs)
+    systems = tables.systems
     if not force:
         refuse_unlike(systems)
-    tables = Tables(systems)
     base = None if baseline is None else _find(systems, baseline)
     contestants = [i for i, s in enumerate(systems) if not s.control] or list(range(len(systems)))
+    kinds = _kinds(systems, _worlds(systems) if force else ("",) * len(systems))
+    family = declared(tables, kinds, contestants, base)
     refused: list[str] = []
-    rows = [
-        _row(tables, contestants, base, metric, card, output, protocol, refused)
-        for metric, card, output, protocol in _kinds(systems)
-    ]
+    asked = _Asked(tables, contestants, base, family, refused)
+    rows = told_apart([_row(asked, kind) for kind in kinds])
     common = tables.common()
+    images, prompts = extent([s.run for s in systems], len(common), common.get_level_values(0).nunique())
     return Comparison(
-        systems=tuple(systems), rows=told_apart(rows), baseline=base, dataset=systems[0].run.dataset,
-        common=len(common), prompts=common.get_level_values(0).nunique(), refused=tuple(dict.fromkeys(refused)),
-        notes=tuple(_notes(systems, tables, len(common), force)),
+        systems=tuple(systems), rows=rows, baseline=base, dataset=systems[0].run.dataset,
+        common=images, prompts=prompts, refused=tuple(dict.fromkeys(refused)),
+        notes=tuple(_notes(systems, tables, len(common), force, family)), broken=broken, forced=force, family=family,
+        tables=tables,
     )  # fmt: skip
 
 
@@ -63,22 +74,6 @@ def told_apart(rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def named(runs: Iterable[Run]) -> list[System]:
-    """Runs under unique titles: label or text form, with the run's digest where two are called alike."""
-    found = list(runs)
-    titles = [r.label or r.spec.system for r in found]
-    systems, used = [], set()
-    for run, title in zip(found, titles, strict=True):
-        shown = title if titles.count(title) == 1 else f"{title} [{run.digest[:8]}]"
-        count = 1
-        while shown in used:
-            count += 1
-            shown = f"{title} [{run.digest[:8]}, {count}]"
-        used.add(shown)
-        systems.append(System(shown, run, run.spec.factors.get("control") == "true"))
-    return systems
-
-
 def _find(systems: Sequence[System], wanted: str) -> int:
     for i, system in enumerate(systems):
         names = (system.title, system.run.label, system.run.spec.system, Path(system.path).name, system.path)
@@ -93,51 +88,26 @@ def _titles(systems: Sequence[System]) -> list[str]:
     return [s.title for s in systems]
 
 
-def _kinds(systems: Sequence[System]) -> list[tuple[str, MetricCard, OutputCard, str]]:
-    """(metric, card, output, protocol) in the order in which the runs first name them."""
-    found: dict[tuple[str, str, str], tuple[str, MetricCard, OutputCard, str]] = {}
-    for system in systems:
+def _worlds(systems: Sequence[System]) -> tuple[str, ...]:
+    """Of each system: '' when all were asked the same, else the digest of what it was asked."""
+    told = [canonical(identity(s.run)).encode("utf-8", "surrogatepass") for s in systems]
+    marks = [hashlib.sha256(one).hexdigest()[:8] for one in told]
+    return ("",) * len(systems) if len(set(marks)) == 1 else tuple(marks)
+
+
+def _kinds(systems: Sequence[System], worlds: Sequence[str]) -> list[Kin]:
+    """The rows to be, in the order in which the runs first name them: a metric's output under one protocol."""
+    found: dict[tuple[str, str, str, str], Kin] = {}
+    for system, world in zip(systems, worlds, strict=True):
         for score in system.run.scores:
+            key = (score.metric, score.output, score.protocol, world)
             card = system.run.cards[score.metric]
             output = next((o for o in card.outputs if o.name == score.output), None)
-            if output is not None:
-                found.setdefault(
-                    (score.metric, score.output, score.protocol), (score.metric, card, output, score.protocol)
-                )
+            if output is not None and key not in found:
+                scores = [None if w != world else _score(s.run, *key[:3]) for s, w in zip(systems, worlds, strict=True)]
+                found[key] = Kin(score.metric, card, output, score.protocol, world, tuple(scores))
     order = {metric: i for i, metric in enumerate(dict.fromkeys(k[0] for k in found))}
-    return sorted(found.values(), key=lambda kind: order[kind[0]])
-
-
-def _row(
-    tables: Tables,
-    contestants: Sequence[int],
-    base: int | None,
-    metric: str,
-    card: MetricCard,
-    output: OutputCard,
-    protocol: str,
-    refused: list[str],
-) -> Row:
-    scores = [_score(s.run, metric, output.name, protocol) for s in tables.systems]
-    cells = [None if s is None else cell(s) for s in scores]
-    best = _best(cells, contestants, output)
-    reference = base if base is not None and cells[base] is not None else best
-    if reference is None:
-        reference = next(iter(_valued(cells, contestants)), None)
-
-    def against(target: int) -> tuple[tuple[Difference | None, ...], tuple[str, ...]]:
-        others = [i for i in contestants if i != target and scores[i] is not None]
-        return _against(len(cells), others, lambda i: difference(tables, card, output, scores, i, target), output)
-
-    nothing: tuple[Difference | None, ...] = tuple(None for _ in cells)
-    differences, reasons = against(reference) if reference is not None else (nothing, ())
-    title = alias_title(metric)
-    refused += _told(tables.systems, f"{title} ({output.label})", reference, reasons)
-    if best is not None:
-        rivals = differences if best == reference else against(best)[0]
-        cells = _marked(cells, contestants, best, rivals)
-    note = f"protocol {protocol[:8]}" if _several(tables.systems, metric) else ""
-    return Row(metric, card, output, protocol, title, tuple(cells), best, reference, differences, reasons, note)
+    return sorted(found.values(), key=lambda kind: order[kind.metric])
 
 
 def _score(run: Run, metric: str, output: str, protocol: str) -> Score | None:
@@ -145,8 +115,57 @@ def _score(run: Run, metric: str, output: str, protocol: str) -> Score | None:
     return next((s for s in run.scores if (s.metric, s.output, s.protocol) == wanted), None)
 
 
-def _several(systems: Sequence[System], metric: str) -> bool:
-    return len({s.protocol for system in systems for s in system.run.scores if s.metric == metric}) > 1
+@dataclass(frozen=True)
+class _Asked:
+    """What all rows of a comparison have in common."""
+
+    tables: Tables
+    contestants: Sequence[int]
+    base: int | None
+    family: Family
+    refused: list[str]
+
+    def against(self, kind: Kin, target: int) -> tuple[tuple[Difference | None, ...], tuple[str, ...]]:
+        """Differences of the others to one target, adjusted together, and the reason where there is none."""
+        found: list[Difference | None] = [None] * len(kind.scores)
+        reasons = [""] * len(kind.scores)
+        for i in self.contestants:
+            if i != target and kind.scores[i] is not None:
+                try:
+                    p = self.family.single.get((kind.key, min(i, target), max(i, target)))
+                    found[i] = difference(self.tables, kind.card, kind.output, kind.scores, i, target, p)
+                except Refused as reason:
+                    reasons[i] = str(reason)
+        wide = [self.family.p.get((kind.key, min(i, target), max(i, target))) for i in range(len(found))]
+        whole = all(d is None or p is not None for d, p in zip(found, wide, strict=True))
+        return adjusted(found, kind.output.direction, wide if whole else ()), tuple(reasons)
+
+
+def _row(asked: _Asked, kind: Kin) -> Row:
+    systems, base, contestants, output = asked.tables.systems, asked.base, asked.contestants, kind.output
+    cells = [None if s is None else cell(s) for s in kind.scores]
+    best = _best(cells, contestants, kind)
+    reference = base if base is not None and cells[base] is not None else best
+    if reference is None:
+        reference = next(iter(_valued(cells, contestants)), None)
+    nothing: tuple[Difference | None, ...] = tuple(None for _ in cells)
+    differences, reasons = asked.against(kind, reference) if reference is not None else (nothing, ())
+    title = alias_title(kind.metric)
+    asked.refused.extend(_told(systems, f"{title} ({output.label})", reference, reasons))
+    if best is not None:
+        rivals = differences if best == reference else asked.against(kind, best)[0]
+        cells = _marked(cells, contestants, best, rivals)
+    return Row(
+        kind.metric, kind.card, output, kind.protocol, title, tuple(cells), best, reference, differences, reasons,
+        _apart(systems, kind), kind.world,
+    )  # fmt: skip
+
+
+def _apart(systems: Sequence[System], kind: Kin) -> str:
+    """What tells rows of one metric apart that stand beside each other by force."""
+    several = len({s.protocol for system in systems for s in system.run.scores if s.metric == kind.metric}) > 1
+    told = [f"protocol {kind.protocol[:8]}"] * several + [f"prompts {kind.world}"] * bool(kind.world)
+    return ", ".join(told)
 
 
 def _valued(cells: Sequence[Cell | None], members: Sequence[int]) -> list[int]:
@@ -154,31 +173,17 @@ def _valued(cells: Sequence[Cell | None], members: Sequence[int]) -> list[int]:
     return [i for i in members if (c := cells[i]) is not None and c.value is not None]
 
 
-def _best(cells: Sequence[Cell | None], contestants: Sequence[int], output: OutputCard) -> int | None:
+def _best(cells: Sequence[Cell | None], contestants: Sequence[int], kind: Kin) -> int | None:
     """The contestant with the best value, if the numbers may be ranked at all."""
     valued = [(c.value, i) for i in contestants if (c := cells[i]) is not None and c.value is not None]
-    if not valued or output.direction == "none":
+    if not valued or kind.output.direction == "none":
         return None
-    if output.estimator is None:  # set metrics depend on n: the best of those that share the commonest one
+    if kind.output.estimator is None:  # set metrics depend on n: the best of those that share the commonest one
         sizes = [cells[i].n for _, i in valued]  # type: ignore[union-attr]
         usual = max(sizes, key=lambda n: (sizes.count(n), n))
         valued = [v for v, n in zip(valued, sizes, strict=True) if n == usual]
-    sign = 1 if output.direction == "higher" else -1
+    sign = 1 if kind.output.direction == "higher" else -1
     return max(valued, key=lambda v: (sign * v[0], -v[1]))[1]
-
-
-def _against(
-    count: int, others: Sequence[int], make: Callable[[int], Difference], output: OutputCard
-) -> tuple[tuple[Difference | None, ...], tuple[str, ...]]:
-    """Differences of the others to one target, adjusted together, and the reason where there is none."""
-    found: list[Difference | None] = [None] * count
-    reasons = [""] * count
-    for i in others:
-        try:
-            found[i] = make(i)
-        except Refused as reason:
-            reasons[i] = str(reason)
-    return adjusted(found, output.direction), tuple(reasons)
 
 
 def _told(systems: Sequence[System], head: str, reference: int | None, reasons: Sequence[str]) -> list[str]:
@@ -202,17 +207,21 @@ def _marked(
     return [dataclasses.replace(c, best=True) if m and c else c for c, m in zip(cells, marked, strict=True)]
 
 
-def _notes(systems: Sequence[System], tables: Tables, common: int, force: bool) -> list[str]:
-    notes = []
+def _notes(systems: Sequence[System], tables: Tables, common: int, force: bool, family: Family) -> list[str]:
+    notes = [family.note] if family.note else []
     if force:
         notes.append("Unlike runs were forced side by side; numbers of unlike protocol stand in columns of their own.")
-    sizes = {len(tables.frame(i)) for i in range(len(systems))}
-    if sizes != {common}:
+    bare = [s.title for s in systems if rows_withheld(s.run)]
+    if bare:
+        notes.append(f"{', '.join(bare)}: {ROWS_PRIVATE}: scores are shown, and no differences of single images.")
+    sizes = {len(tables.frame(i)) for i, s in enumerate(systems) if not rows_withheld(s.run)}
+    if sizes - {common}:
         notes.append(
             f"Differences are on common images only: {common} are common to all, the runs have {_range(sizes)}."
         )
     for text in dict.fromkeys(n for s in systems for n in s.run.notes):
         holders = [s.title for s in systems if text in s.run.notes]
+        text = told(systems[0].run, text)
         notes.append(text if len(holders) == len(systems) else f"{', '.join(holders)}: {text}")
     for row in dict.fromkeys((c.metric, c.caveat) for s in systems for c in s.run.cards.values() if c.caveat):
         notes.append(f"{alias_title(row[0])}: {row[1]}.".replace("..", "."))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.types import Direction, MetricCard, OutputCard, Run
+
+if TYPE_CHECKING:
+    from bench.reports.comparison.differences import Tables
+    from bench.reports.comparison.findings import Rankings
 
 Kind = Literal["better", "worse", "tied", "unknown"]
 """Of a system against its reference; 'unknown' where no interval can be given."""
@@ -67,6 +71,8 @@ class Difference:
     """Smallest difference seen with 80 % power (one-sided 5 %)."""
     n: int
     """Common images."""
+    prompts: int = 0
+    """Common prompts."""
     groups: int = 0
     """Common resampling units; 0 for set metrics, which pair blocks."""
     wins: int | None = None
@@ -75,7 +81,15 @@ class Difference:
     better: float | None = None
     """Share of groups on which the system is better, ties counting half."""
     sd: float | None = None
+    """Of the groups' differences."""
     kind: Kind = "unknown"
+    p_family: float | None = None
+    """Adjusted over the declared family, all primary rows and all their comparisons; None outside of it."""
+
+    @property
+    def p_adjusted(self) -> float | None:
+        """The p that the verdict goes by: over the family, else over the row."""
+        return self.p_holm if self.p_family is None else self.p_family
 
 
 @dataclass(frozen=True)
@@ -97,10 +111,12 @@ class Row:
     refusals: tuple[str, ...] = ()
     """One a system: why it is not subtracted from the reference, or ''."""
     note: str = ""
+    world: str = ""
+    """Of forced comparisons: digest of the data set and prompt list, where these differ."""
 
     @property
     def key(self) -> str:
-        return f"{self.metric}|{self.output.name}|{self.protocol}"
+        return f"{self.metric}|{self.output.name}|{self.protocol}" + (f"|{self.world}" if self.world else "")
 
     @property
     def label(self) -> str:
@@ -127,6 +143,27 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Family:
+    """The comparisons over which p-values are corrected together: declared by what is compared, not by results."""
+
+    p: Mapping[tuple[str, int, int], float]
+    """(row key, lower system, higher system) -> adjusted two-sided p."""
+    single: Mapping[tuple[str, int, int], float]
+    """The same unadjusted."""
+    size: int
+    """Comparisons in it: the family's own rows times pairs, those that could not be tested left out."""
+    rows: int
+    reference: int | None
+    """All against this system; None: all pairs, because the best system is known by the data alone."""
+    note: str = ""
+    """Why there is no family where one was due: then p is adjusted within each row alone."""
+
+    def of(self, row: Row, a: int, b: int) -> float | None:
+        """The adjusted p of a pair of systems in a row, in either order; None outside of the family."""
+        return self.p.get((row.key, min(a, b), max(a, b)))
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Runs side by side, and everything a rendering needs but the images."""
 
@@ -141,6 +178,15 @@ class Comparison:
     refused: tuple[str, ...] = ()
     """Pairs that were not subtracted, with the reason."""
     notes: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    """Runs that were asked for and cannot be read, with the reason."""
+    forced: bool = False
+    """Unlike runs stand side by side, in rows of their own."""
+    family: Family | None = None
+    rankings: Rankings | None = None
+    """How the ranking changes by a tag, where that was asked for."""
+    tables: Tables | None = field(default=None, repr=False, compare=False)
+    """The samples tables, read once; None in a comparison that was not made by `compare`."""
 
     @cached_property
     def ranked(self) -> tuple[int, ...]:

@@ -67,7 +67,10 @@ def _of_two(comparison: Comparison, row: Row, one: Difference) -> Verdict:
     ours, theirs = (comparison.systems[i].title for i in (one.system, one.reference))
     if one.kind == "tied":
         return Verdict(
-            row, "tied", f"{ours} and {theirs}: no detectable difference on {name(row)} {_seen(row, one, digits)}"
+            row,
+            "tied",
+            f"{ours} and {theirs}: no detectable difference on {name(row)} {_seen(row, one, digits)}"
+            + _holes(comparison, row),
         )
     if one.kind == "unknown":
         text = f"{ours} and {theirs}: cannot be told apart on {name(row)} ({one.method})"
@@ -81,18 +84,52 @@ def _of_two(comparison: Comparison, row: Row, one: Difference) -> Verdict:
     told = f"; better on {percent(share)} of prompts" if share is not None else ""
     text = (
         f"{ours} is {word} than {theirs} on {name(row)} by {amount(row, delta, digits, signed=True)} "
-        f"({span(one, digits, turned=turned)}{told})"
+        f"({span(one, digits, turned=turned)}{told}; {asked([one])}){_holes(comparison, row)}"
     )
     return Verdict(row, word, text)
+
+
+def asked(differences: Sequence[Difference]) -> str:
+    """'P = 553, K = 4': the prompts and the images a prompt that differences rest on, ranges where they vary."""
+    prompts = sorted({d.prompts for d in differences if d.prompts})
+    if not prompts:
+        return f"n = {_range(sorted({d.n for d in differences}))} images"
+    each = sorted({round(d.n / d.prompts, 1) for d in differences if d.prompts})
+    text = f"P = {_range(prompts)}, K = {_range(each)}"
+    clusters = sorted({d.groups for d in differences if 0 < d.groups < d.prompts})
+    return f"{text}, {_range(clusters)} independent groups" if clusters else text
+
+
+def _range(ordered: Sequence[float]) -> str:
+    ends = [f"{n:,.1f}".removesuffix(".0") for n in (ordered[0], ordered[-1])]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+_COUNTED = {"worst": "counted as the worst score", "exclude": "left out"}
+
+
+def _holes(comparison: Comparison, row: Row) -> str:
+    """'; B lacks 12 of 553 images (left out)': the failures that the numbers of this row leave room for."""
+    told = []
+    for i in comparison.ranked:
+        cell = row.cells[i]
+        if cell is not None and cell.n_missing:
+            run = comparison.systems[i].run
+            whole = sum(run.counts.values()) or cell.n + cell.n_missing
+            how = _COUNTED.get(cell.policy, cell.policy)
+            told.append(f"{comparison.systems[i].title} lacks {cell.n_missing:,} of {whole:,} images ({how})")
+    if len(told) > _NAMED:
+        told = [*told[:_NAMED], f"{len(told) - _NAMED} more lack images"]
+    return "".join(f"; {t}" for t in told)
 
 
 def _seen(row: Row, one: Difference, digits: int) -> str:
     told = f"({amount(row, one.delta, digits, signed=True)}, {span(one, digits)}"
     if one.low is not None and one.high is not None and not one.low <= 0 <= one.high:
-        return f"{told}, not beyond Holm's correction for the other comparisons)"
+        return f"{told}, not beyond the correction for all comparisons; {asked([one])})"
     if one.detectable:
-        told += f"; could see ≥ {amount(row, one.detectable, digits)}"
-    return told + ")"
+        told += f"; can see ≥ {amount(row, one.detectable, digits)}"
+    return f"{told}; {asked([one])})"
 
 
 def _of_many(comparison: Comparison, row: Row, differences: Sequence[Difference], left: Sequence[int]) -> Verdict:
@@ -107,7 +144,8 @@ def _of_many(comparison: Comparison, row: Row, differences: Sequence[Difference]
     parts += [f"cannot tell: {_names(comparison, groups['unknown'])}"] if groups["unknown"] else []
     parts += _left(comparison, left)
     mixed = "▲▼ mixed" if groups["better"] and groups["worse"] else ""
-    return Verdict(row, _overall(groups), f"{name(row)}: against {reference}: {'; '.join(parts)}", mixed)
+    text = f"{name(row)}: against {reference}: {'; '.join(parts)}; {asked(differences)}{_holes(comparison, row)}"
+    return Verdict(row, _overall(groups), text, mixed)
 
 
 def _left(comparison: Comparison, left: Sequence[int]) -> list[str]:
@@ -139,7 +177,9 @@ def _of_best(
     parts += _left(comparison, left)
     kind: Kind = "tied" if tied or equal else "better" if worse else "unknown"
     badge = "▲ clear best" if kind == "better" and not left else "◆ shared lead" if worse else BADGES[kind]
-    return Verdict(row, kind, f"{name(row)}: {'; '.join(parts)}", badge)
+    told = [d for members in groups.values() for d in members]
+    text = f"{name(row)}: {'; '.join(parts)}; {asked(told)}{_holes(comparison, row)}"
+    return Verdict(row, kind, text, badge)
 
 
 def _nearest(comparison: Comparison, row: Row, worse: Sequence[Difference]) -> str:
@@ -154,7 +194,7 @@ def _limit(row: Row, tied: Sequence[Difference]) -> str:
     if not known:
         return ""
     worst = max(known, key=lambda d: (d.detectable or 0, d.system))
-    return f" (could see ≥ {amount(row, worst.detectable, difference_decimals(worst))})"
+    return f" (can see ≥ {amount(row, worst.detectable, difference_decimals(worst))})"
 
 
 def _listed(comparison: Comparison, row: Row, differences: Sequence[Difference]) -> str:

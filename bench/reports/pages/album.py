@@ -1,60 +1,47 @@
-"""The images of a report: the same prompts across systems, and each system's best and worst prompts.
+"""The images of a report: which prompts are shown, with whose images, and why these.
 
-The prompts of the grid are the first of the plan's digest order, so that nobody has chosen them. Thumbnails are kept
-once a content and within a budget of bytes; rows that no longer fit are left out whole and the album says how many.
+The prompts of the grid are the first of the plan's digest order, so that nobody has chosen them; lists of best and
+worst prompts stand beside each other, never one alone; and a prompt shows all its images up to a few, not the one that
+suits. What a private run keeps to itself is asked of `privacy`, here and nowhere else on the page.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import numpy as np
-import pandas as pd
 
 from bench import store
-from bench.errors import BenchError, UsageError, did_you_mean
-from bench.formats.images import decode, mime, thumbnail
+from bench.reports import privacy
 from bench.reports.comparison.differences import Tables
 from bench.reports.comparison.nouns import Comparison, Row
+from bench.reports.pages.thumbs import Picture, Stock
+from bench.reports.words import clean
 from bench.types import contribution
 
-SIZE = 192
-"""Longest side of a thumbnail in pixels; smaller images are kept as they are."""
-BUDGET = 12_000_000
-"""Bytes of all thumbnails as text in the page."""
 PROMPTS = 12
 EXTREMES = 4
+REPEATS = 4
+"""Images of one prompt and system that are shown."""
 LONGEST = 2000
 """Characters of a prompt that are shown."""
-PIXEL_ART = 96
-"""Images up to this side are enlarged without smoothing."""
+_LINE = ("prompt", "status", "reason", "image", "reference", "tag:sensitive")
+"""Columns of samples.parquet that pictures are made from."""
+
+Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Thumbnail:
-    """One distinct picture of the page."""
+class Shot:
+    """The k-th image of a prompt, of every system that a row shows."""
 
-    key: str
-    uri: str
-    width: int
-    height: int
-
-    @property
-    def pixelated(self) -> bool:
-        return max(self.width, self.height) <= PIXEL_ART
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One place in a grid: a thumbnail, or the reason why there is none."""
-
-    thumb: Thumbnail | None
-    reason: str = ""
-    value: float | None = None
+    k: int
+    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True)
@@ -62,11 +49,17 @@ class PromptRow:
     """One prompt with its pictures."""
 
     sample: str
+    """As it may be named: the id, or a blinded name."""
     prompt: str
-    k: int
-    reference: Picture | None
-    pictures: tuple[Picture, ...]
+    shots: tuple[Shot, ...]
+    reference: Picture | None = None
     value: float | None = None
+    repeats: int = 1
+    """Images that each system has of the prompt; `shots` may be fewer."""
+
+    @property
+    def all(self) -> tuple[Picture | None, ...]:
+        return (self.reference, *(p for s in self.shots for p in s.pictures))
 
 
 @dataclass(frozen=True)
@@ -79,180 +72,169 @@ class Extremes:
     worst: tuple[PromptRow, ...]
 
 
-@dataclass
 class Album:
-    """Thumbnails by content, within a budget."""
+    """Rows of pictures of one comparison, from a stock of thumbnails. `beside`: the page's folder, for links to images.
 
-    budget: int = BUDGET
-    thumbs: dict[str, Thumbnail] = field(default_factory=dict)
-    spent: int = 0
-    left_out: int = 0
-    _by_file: dict[str, Thumbnail | str] = field(default_factory=dict)
-
-    def picture(self, path: str, value: float | None = None) -> Picture:
-        """The picture of a file; a missing or damaged file becomes a reason, never an error."""
-        found = self._by_file.get(path)
-        if found is None:
-            found = self._by_file[path] = _made(path)
-        if isinstance(found, str):
-            return Picture(None, found, value)
-        return Picture(found, "", value)
-
-    def admit(self, row: PromptRow) -> bool:
-        """Take a row's thumbnails if they fit together; else count the row as left out."""
-        shown = [p.thumb for p in (row.reference, *row.pictures) if p is not None and p.thumb is not None]
-        fresh = {t.key: t for t in shown if t.key not in self.thumbs}
-        cost = sum(len(t.uri) for t in fresh.values())
-        if self.spent + cost > self.budget:
-            self.left_out += 1
-            return False
-        self.thumbs |= fresh
-        self.spent += cost
-        return True
-
-
-def _made(path: str) -> Thumbnail | str:
-    """A thumbnail, or why there is none. The picture's size comes from the pixels, for the layout."""
-    try:
-        pixels = decode(path)
-    except (BenchError, OSError) as error:
-        return "file missing" if not os.path.exists(path) else f"unreadable ({type(error).__name__})"
-    data = thumbnail(pixels, SIZE)
-    height, width = pixels.shape[:2]
-    scale = min(1.0, SIZE / max(width, height))
-    uri = f"data:{mime(data)};base64,{base64.b64encode(data).decode()}"
-    key = hashlib.sha256(data).hexdigest()[:12]
-    return Thumbnail(key, uri, max(1, round(width * scale)), max(1, round(height * scale)))
-
-
-def words(prompt: str) -> str:
-    """A prompt as the page shows it: whole, unless it is a file's worth of text."""
-    return prompt if len(prompt) <= LONGEST else f"{prompt[:LONGEST]}… ({len(prompt)} characters)"
-
-
-def prompt_grid(comparison: Comparison, tables: Tables, album: Album, *, prompts: int = PROMPTS) -> list[PromptRow]:
-    """The first common prompts, each with its first common image of every system (in the comparison's order)."""
-    keys = tables.common()
-    firsts = keys[~keys.get_level_values(0).duplicated()][:prompts]
-    found = []
-    for sample, k in firsts:
-        pictures = [
-            _picture(comparison, tables, i, _row(tables, i, sample, k), album) for i in range(len(comparison.systems))
-        ]
-        first = _row(tables, 0, sample, k)
-        row = PromptRow(
-            str(sample), words(str(first["prompt"])), int(k), _reference(comparison, 0, first, album), tuple(pictures)
-        )
-        if album.admit(row):
-            found.append(row)
-    return found
-
-
-def chosen_row(comparison: Comparison, metric: str = "") -> Row | None:
-    """The row that best and worst prompts go by: the metric asked for (by name, alias, text or label), else the first
-    primary per-sample mean.
-
-    A set metric goes by what images contribute to it, where the runs have that. UsageError for an unknown name.
+    Samples go by their true ids here; what a row calls them is what may be shown.
     """
-    fit = [
-        r for r in comparison.rows
-        if r.output.estimator is not None and r.output.estimator.kind in ("mean", "macro", "median")
-        and r.card.scope == "sample" and r.direction != "none"
-    ]  # fmt: skip
-    if not metric:
-        return next(iter([*(r for r in fit if r.primary), *fit]), None)
-    sets = [r for r in comparison.rows if r.card.scope == "set"]
-    names = {name: r for r in reversed([*fit, *sets]) for name in _names(r)}
-    if metric not in names:
-        raise UsageError(
-            f"No metric of these runs is called '{metric}' and says something of single prompts."
-            f"{did_you_mean(metric, names)}"
-        )
-    return names[metric]
+
+    def __init__(self, comparison: Comparison, tables: Tables, stock: Stock, beside: Path | None = None) -> None:
+        self.comparison, self.tables, self.stock, self.beside = comparison, tables, stock, beside
+        runs = [s.run for s in comparison.systems]
+        self._keeper = next((r for r in runs if privacy.private(r)), None)
+        self.pictured = stock.form != "none" and self._keeper is None
+        """Whether any image may be shown."""
+        self.systems = tuple(range(len(comparison.systems)))
+        self._places: dict[int, dict[str, dict[int, int]]] = {}
+        self._columns: dict[int, dict[str, list[Any]]] = {}
+
+    @property
+    def private(self) -> bool:
+        """A run that keeps its rows to itself makes all that is shown beside it private."""
+        return self._keeper is not None
+
+    def name(self, sample: str) -> str:
+        """What a sample is called on the page."""
+        return str(sample) if self._keeper is None else privacy.sample_name(self._keeper, str(sample))
+
+    def text(self, sample: str, prompt: str) -> str:
+        """A prompt as the page shows it: whole, unless it is a file's worth of text."""
+        told = str(prompt) if self._keeper is None else privacy.prompt_text(self._keeper, str(sample), str(prompt))
+        if not told.strip():
+            return clean(told)
+        return told if len(told) <= LONGEST else f"{told[:LONGEST]}… ({len(told)} characters)"
+
+    def repeats(self, sample: str) -> list[int]:
+        """The k of a sample that every system has, else those of any."""
+        found = [set(self.places(i).get(sample, {})) for i in self.systems]
+        return sorted(set.intersection(*found) or set.union(*found))
+
+    def places(self, system: int) -> dict[str, dict[int, int]]:
+        """Sample -> k -> place in a system's table."""
+        if system not in self._places:
+            found: dict[str, dict[int, int]] = {}
+            frame = self.tables.frame(system)
+            for at, (sample, k) in enumerate(zip(frame["sample"].tolist(), frame["k"].tolist(), strict=True)):
+                found.setdefault(sample, {})[int(k)] = at
+            self._places[system] = found
+        return self._places[system]
+
+    def rows(self, wanted: Sequence[tuple[str, Sequence[int], Sequence[int]]]) -> list[PromptRow]:
+        """A row for each (sample, ks, systems), decoded together and not yet admitted."""
+        if self.pictured:
+            self.stock.prepare(self._paths(wanted))
+        return [self._made(*one) for one in wanted]
+
+    def admitted(self, wanted: Sequence[tuple[str, Sequence[int], Sequence[int]]]) -> list[PromptRow]:
+        """The rows that the stock takes."""
+        return [row for row in self.rows(wanted) if self.stock.admit(row.all)]
+
+    def _made(self, sample: str, ks: Sequence[int], systems: Sequence[int]) -> PromptRow:
+        found = {(i, k): self._line(i, sample, k) for k in ks[:REPEATS] for i in systems}
+        first = next((line for line in found.values() if line is not None), None)
+        prompt = "" if first is None else str(first["prompt"])
+        shots = tuple(Shot(k, tuple(self._picture(i, found[i, k]) for i in systems)) for k in ks[:REPEATS])
+        reference = self._reference(sample, found) if self.pictured else None
+        return PromptRow(self.name(sample), self.text(sample, prompt), shots, reference, None, len(ks))
+
+    def _line(self, system: int, sample: str, k: int) -> Line | None:
+        """What the table says of an image; None where the run was not asked for it."""
+        at = self.places(system).get(sample, {}).get(k)
+        if system not in self._columns:
+            frame = self.tables.frame(system)
+            self._columns[system] = {name: frame[name].tolist() for name in _LINE if name in frame}
+        return None if at is None else {name: column[at] for name, column in self._columns[system].items()}
+
+    def _picture(self, system: int, line: Line | None) -> Picture:
+        run = self.comparison.systems[system].run
+        if line is None:
+            return Picture(None, "not asked for in this run")
+        if line["status"] != "ok":
+            reason = privacy.told(run, str(line["reason"] or ""))
+            return Picture(None, f"{line['status']}: {reason}" if reason else str(line["status"]))
+        if not line["image"]:
+            return Picture(None, "no image is kept")
+        if not self.pictured:
+            return Picture(None, "images stay with the run" if self.private else "without images")
+        path = self._path(system, line)
+        return self.stock.picture(path, full=self._link(path), veiled=privacy.sensitive(run, line))
+
+    def _path(self, system: int, line: Line) -> str:
+        """Of the first frame."""
+        return str(store.image_path(self.comparison.systems[system].path, str(line["image"]).split("\n")[0]))
+
+    def _link(self, path: str) -> str:
+        if self.beside is None:
+            return ""
+        try:
+            return quote(os.path.relpath(path, self.beside).replace(os.sep, "/"))
+        except ValueError:  # another drive
+            return ""
+
+    def _reference(self, sample: str, lines: dict[Any, Line | None]) -> Picture | None:
+        """The reference where its locator is a file that lies there; datasets' own locators cannot be opened here."""
+        for (system, _), line in lines.items():
+            path = self._reference_path(system, line)
+            if line is not None and path:
+                run = self.comparison.systems[system].run
+                return self.stock.picture(path, full=self._link(path), veiled=privacy.sensitive(run, line))
+        return None
+
+    def _reference_path(self, system: int, line: Line | None) -> str:
+        locator = "" if line is None else str(line["reference"] or "")
+        path = str(store.image_path(self.comparison.systems[system].path, locator)) if locator else ""
+        return path if path and os.path.isfile(path) else ""
+
+    def _paths(self, wanted: Sequence[tuple[str, Sequence[int], Sequence[int]]]) -> list[str]:
+        found = []
+        for sample, ks, systems in wanted:
+            lines = [(i, self._line(i, sample, k)) for k in ks[:REPEATS] for i in systems]
+            found += [self._path(i, a) for i, a in lines if a is not None and a["status"] == "ok" and a["image"]]
+            found += [path for i, a in lines[:1] if (path := self._reference_path(i, a))]
+        return found
 
 
-def _names(row: Row) -> tuple[str, ...]:
-    return (row.metric, row.title, row.card.name, row.label, f"{row.metric}.{row.output.name}")
+# ---- which prompts --------------------------------------------------------------------------------------------------
 
 
-def _column(row: Row) -> str:
+def prompt_grid(album: Album, *, prompts: int = PROMPTS) -> list[tuple[str, PromptRow]]:
+    """The first common prompts by their true ids, each with its first common image of every system."""
+    keys = album.tables.common()
+    firsts = keys[~keys.get_level_values(0).duplicated()][:prompts]
+    rows = album.rows([(sample, [int(k)], album.systems) for sample, k in firsts])
+    pairs = zip(firsts.get_level_values(0), rows, strict=True)
+    return [(str(sample), row) for sample, row in pairs if album.stock.admit(row.all)]
+
+
+def column(row: Row) -> str:
     """Column of samples.parquet with one value an image."""
     estimator = row.output.estimator
     return f"{row.metric}:{estimator.columns[0] if estimator is not None else contribution(row.output.name)}"
 
 
-def extremes(
-    comparison: Comparison, tables: Tables, album: Album, row: Row, *, count: int = EXTREMES
-) -> list[Extremes]:
-    """Best and worst prompts of every ranked system by their mean over repeats; each shows its own extreme image."""
-    return [
-        made for i in comparison.ranked if (made := _extremes(comparison, tables, album, row, i, count)) is not None
-    ]
+def extremes(album: Album, row: Row, *, count: int = EXTREMES) -> list[tuple[Extremes, tuple[str, ...]]]:
+    """Best and worst prompts of every ranked system by their mean over repeats, with the true ids of the prompts; none
+    of a system whose prompts are all equal."""
+    found = (_extremes(album, row, i, count) for i in album.comparison.ranked)
+    return [one for one in found if one is not None]
 
 
-def _extremes(
-    comparison: Comparison, tables: Tables, album: Album, row: Row, system: int, count: int
-) -> Extremes | None:
-    frame = tables.frame(system)
-    column = _column(row)
-    if column not in frame or row.cells[system] is None:
+def _extremes(album: Album, row: Row, system: int, count: int) -> tuple[Extremes, tuple[str, ...]] | None:
+    frame, name = album.tables.frame(system), column(row)
+    if name not in frame or row.cells[system] is None:
         return None
-    known = frame[np.isfinite(frame[column].to_numpy(dtype=float)) & (frame["status"] == "ok")]
-    means = known.groupby("sample", sort=False)[column].mean()
+    known = frame[np.isfinite(frame[name].to_numpy(dtype=float)) & (frame["status"] == "ok")]
+    means = known.groupby("sample", sort=False)[name].mean()
     sign = -1 if row.direction == "higher" else 1
-    order = [means.index[i] for i in np.argsort(sign * means.to_numpy(), kind="stable")]
+    order = [str(means.index[i]) for i in np.argsort(sign * means.to_numpy(), kind="stable")]
     count = min(count, len(order) // 2)
-    if not count:
+    if not count or means.min() == means.max():
         return None
-
-    def rows(samples: Sequence[str], best: bool) -> tuple[PromptRow, ...]:
-        made = (
-            _extreme(comparison, tables, album, system, known[known["sample"] == s], column, sign, best)
-            for s in samples
-        )
-        return tuple(r for r in made if album.admit(r))
-
-    return Extremes(system, row, rows(order[:count], True), rows(order[::-1][:count], False))
-
-
-def _extreme(
-    comparison: Comparison,
-    tables: Tables,
-    album: Album,
-    system: int,
-    images: pd.DataFrame,
-    column: str,
-    sign: int,
-    best: bool,
-) -> PromptRow:
-    """One prompt: its best image among the best, its worst among the worst, with the prompt's mean."""
-    place = int(np.argmin(sign * images[column].to_numpy() * (1 if best else -1)))
-    shown = images.iloc[place]
-    picture = _picture(comparison, tables, system, shown, album, float(shown[column]))
-    reference = _reference(comparison, system, shown, album)
-    mean = float(images[column].mean())
-    return PromptRow(str(shown["sample"]), words(str(shown["prompt"])), int(shown["k"]), reference, (picture,), mean)
-
-
-def _row(tables: Tables, system: int, sample: str, k: int) -> pd.Series:
-    frame = tables.frame(system)
-    return frame.iloc[tables.position(system, sample, k)]
-
-
-def _picture(
-    comparison: Comparison, tables: Tables, system: int, row: pd.Series, album: Album, value: float | None = None
-) -> Picture:
-    if row["status"] != "ok" or not row["image"]:
-        reason = f"{row['status']}: {row['reason']}" if row["reason"] else str(row["status"])
-        return Picture(None, reason, value)
-    first_frame = str(row["image"]).split("\n")[0]
-    return album.picture(str(store.image_path(comparison.systems[system].path, first_frame)), value)
-
-
-def _reference(comparison: Comparison, system: int, row: pd.Series, album: Album) -> Picture | None:
-    """The reference where its locator is a file that lies there; datasets' own locators cannot be opened here."""
-    locator = str(row["reference"] or "")
-    if not locator:
-        return None
-    path = str(store.image_path(comparison.systems[system].path, locator))
-    return album.picture(path) if os.path.isfile(path) else None
+    wanted = [*order[:count], *order[::-1][:count]]
+    made = album.rows([(s, sorted(album.places(system)[s]), (system,)) for s in wanted])
+    rows = [
+        (replace(r, value=None if album.private else float(means[s])), at < count, s)
+        for at, (r, s) in enumerate(zip(made, wanted, strict=True)) if album.stock.admit(r.all)
+    ]  # fmt: skip
+    sides = (tuple(r for r, first, _ in rows if first is side) for side in (True, False))
+    return Extremes(system, row, *sides), tuple(s for _, _, s in rows)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from bench.reports.comparison.checks import flat
 from bench.reports.comparison.differences import ALPHA
 from bench.reports.comparison.nouns import Comparison, System
+from bench.reports.words import clean
 from bench.stats.bootstrap import FEW_GROUPS, RESAMPLES
 from bench.stats.paired import PERMUTATIONS
 
@@ -22,11 +24,11 @@ def method(comparison: Comparison) -> list[str]:
         f"{FEW_GROUPS} groups and for differences, Wilson's interval for a proportion with one image a prompt. Each "
         "number's own method is in the table below; what the methods are worth is measured in docs/statistics.md.",
         f"Differences are between each system and {against}, on the images that both have; an image that either lacks "
-        f"is left out of both. p comes from {PERMUTATIONS:,} exchanges of the two runs within whole groups (two-sided) "
-        "and is adjusted by Holm over the comparisons of one metric; a system is called better or worse only where the "
-        f"interval excludes 0 and the adjusted p is below {ALPHA:g}. Nothing is corrected across metrics: with many "
-        "metrics some differences are chance. 'Could see' is the true difference found with 80 % power by a one-sided "
-        "5 % test.",
+        f"is left out of both. P counts the common prompts, K the images a prompt. p comes from {PERMUTATIONS:,} "
+        "exchanges of the two runs within whole groups (two-sided). 'Can see' is the true difference found with 80 % "
+        "power by a one-sided 5 % test; an effect size is the difference over the standard deviation of the prompts' "
+        "own differences.",
+        _correction(comparison),
     ]
     if any(r.output.estimator is None for r in comparison.rows):
         found.append(
@@ -42,6 +44,31 @@ def method(comparison: Comparison) -> list[str]:
         told = " or ".join(counted.get(p, p) for p in sorted(policies))
         found.append(f"Missing images count {told}, by each metric's protocol; the table of all outputs says which.")
     return found
+
+
+def _correction(comparison: Comparison) -> str:
+    """What the verdicts' error rate is, and over what."""
+    family, level = comparison.family, f"{100 * ALPHA:g} %"
+    called = f"A system is called better or worse only where its 95 % interval excludes 0 and this p is below {level}"
+    if family is None or not family.p:
+        return (
+            f"p is adjusted by Holm over the comparisons of one metric. {called}. Nothing is corrected across metrics: "
+            "with many metrics some differences are chance."
+        )
+    over = (
+        "every pair of systems, because the best one is found in the same data"
+        if family.reference is None
+        else f"every system against {comparison.systems[family.reference].title}"
+    )
+    return (
+        "p of the primary metrics is adjusted over one family, declared by what is compared and not by results: "
+        f"{family.rows} outputs times {over}, {family.size:,} comparisons. The adjustment is max-T (Westfall and "
+        "Young, step-down) over joint exchanges, which uses that metrics of the same images go together; set metrics "
+        "known by jackknife blocks alone have no rows to exchange and are adjusted by Holm, each part having its share "
+        f"of the error. {called}: where no system differs from any other, at most {level} of reports call any of them "
+        "different. Secondary outputs are adjusted by Holm over their own comparisons alone, slices by Benjamini and "
+        "Hochberg over all slices, tags and metrics of a pair; both are for looking around."
+    )
 
 
 def provenance(comparison: Comparison) -> list[dict[str, Any]]:
@@ -75,3 +102,14 @@ def protocols(comparison: Comparison) -> list[dict[str, Any]]:
             fields = sorted(flat(holder.run.protocols[row.protocol]).items())
             found[row.protocol] = {"mark": row.protocol[:8], "metric": row.metric, "fields": fields}
     return list(found.values())
+
+
+def reproduce(comparison: Comparison, by: str = "") -> str:
+    """The command that makes the same comparison, from a folder where the runs' paths mean the same."""
+    parts = ["bench", "compare", *(s.path for s in comparison.systems)]
+    if comparison.baseline is not None:
+        parts += ["--baseline", comparison.systems[comparison.baseline].title]
+    if comparison.rankings is not None:
+        parts += ["--by", comparison.rankings.by]
+    parts += ["--prompts-by", by] if by else []
+    return clean(shlex.join([*parts, *["--force"] * comparison.forced]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.reports.comparison.nouns import Cell, Comparison, Difference, Row
 from bench.reports.comparison.verdicts import amount
-from bench.reports.figures.scores import colour
+from bench.reports.figures.style import COLOURS, colour
 from bench.reports.numbers import (
     ABSENT,
     ARROWS,
@@ -21,7 +21,7 @@ from bench.reports.numbers import (
     spread,
 )
 
-_SHORT = {"better": "▲ better", "worse": "▼ worse", "tied": "= tied", "unknown": "? unknown"}
+SHORT = {"better": "▲ better", "worse": "▼ worse", "tied": "= tied", "unknown": "? cannot tell"}
 _BREAK = "\N{ZERO WIDTH SPACE}"
 """Where a long text form may be broken."""
 _COLUMNS = 6
@@ -29,6 +29,13 @@ _OPEN_ROWS = 40
 """Difference tables are open from the start up to this many rows together."""
 
 Strip = dict[str, Any]
+
+
+def key(comparison: Comparison, system: int) -> dict[str, Any]:
+    """A system's colour; `ring`: hollow, for controls and where the palette begins again."""
+    place = comparison.ranked.index(system) if system in comparison.ranked else 0
+    hollow = system in comparison.controls or place // len(COLOURS) % 2 == 1
+    return {"colour": colour(comparison, system), "ring": hollow}
 
 
 # ---- marks ----------------------------------------------------------------------------------------------------------
@@ -104,12 +111,16 @@ def _head(row: Row) -> dict[str, str]:
     n = "" if not counts else f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
     meaning = DIRECTIONS[row.direction] + (f"; {row.card.summary}" if row.card.summary else "")
     kind = ", ".join(t for t in (row.title, row.note) if t and t.casefold() != row.label.casefold())
-    kind = kind.replace("(", f"({_BREAK}").replace(",", f",{_BREAK}")
     unit = f", {row.output.unit}" if row.output.unit else ""
     return {
-        "label": row.label + unit, "arrow": ARROWS[row.direction], "meaning": meaning, "kind": kind, "n": n,
+        "label": row.label + unit, "arrow": ARROWS[row.direction], "meaning": meaning, "kind": broken(kind), "n": n,
         "first": "ascending" if row.direction == "lower" else "descending",
     }  # fmt: skip
+
+
+def broken(form: str) -> str:
+    """A long text form with places where a line may end."""
+    return form.replace("(", f"({_BREAK}").replace(",", f",{_BREAK}")
 
 
 def _line(
@@ -121,7 +132,7 @@ def _line(
 ) -> dict[str, Any]:
     marks = ["control"] * (system in comparison.controls) + ["baseline"] * (system == comparison.baseline)
     return {
-        "title": comparison.systems[system].title, "colour": colour(comparison, system), "mark": ", ".join(marks),
+        "title": comparison.systems[system].title, **key(comparison, system), "mark": ", ".join(marks),
         "cells": [_cell(r.cells[system], d, e) for r, d, e in zip(rows, digits, ends, strict=True)],
     }  # fmt: skip
 
@@ -178,7 +189,7 @@ def _contrast(comparison: Comparison, row: Row, opened: bool) -> dict[str, Any]:
     for i, reason in enumerate(row.refusals):
         if reason:
             title = comparison.systems[i].title
-            lines.append({"title": title, "kind": "unknown", "badge": _SHORT["unknown"], "reason": reason})
+            lines.append({"title": title, "kind": "unknown", "badge": SHORT["unknown"], "reason": reason})
     against = "the baseline" if row.reference == comparison.baseline else "the best"
     head = f"against {against}, {comparison.systems[row.reference].title}"
     if row.title.casefold() != row.label.casefold() or row.note:
@@ -193,11 +204,11 @@ def _contrast_line(
     ends = (-1.05 * reach, 1.05 * reach) if reach else None
     wins = ABSENT if d.wins is None else f"{d.wins} / {d.ties} / {d.losses}"
     return {
-        "title": comparison.systems[d.system].title, "kind": d.kind, "badge": _SHORT[d.kind], "reason": "",
+        "title": comparison.systems[d.system].title, "kind": d.kind, "badge": SHORT[d.kind], "reason": "",
         "delta": amount(row, d.delta, digits, signed=True), "sort": repr(sign * d.delta),
         "span": interval_text(d.low, d.high, digits, signed=True),
-        "strip": strip(sign * d.delta, low, high, ends, 0.0), "p": p_value(d.p_holm),
-        "p_sort": "" if d.p_holm is None else repr(d.p_holm), "record": wins, "better": percent(d.better),
+        "strip": strip(sign * d.delta, low, high, ends, 0.0), "p": p_value(d.p_adjusted),
+        "p_sort": "" if d.p_adjusted is None else repr(d.p_adjusted), "record": wins, "better": percent(d.better),
         "seen": ABSENT if d.detectable is None else number(d.detectable, digits), "n": str(d.n),
     }  # fmt: skip
 

@@ -1,12 +1,14 @@
 "use strict";
 (function () {
   var root = document.documentElement, theme = document.getElementById("theme");
-  function dark() {
-    var set = root.dataset.theme;
-    return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  }
+  var next = { system: "light", light: "dark", dark: "system" };
   theme.hidden = false;
-  theme.addEventListener("click", function () { root.dataset.theme = dark() ? "light" : "dark"; });
+  theme.textContent = "Theme: system";
+  theme.addEventListener("click", function () {
+    var set = next[root.dataset.theme || "system"];
+    if (set === "system") delete root.dataset.theme; else root.dataset.theme = set;
+    theme.textContent = "Theme: " + set;
+  });
 
   function value(row, col, text) {
     var v = row.cells[col] ? row.cells[col].dataset.v : "";

@@ -1,4 +1,4 @@
-"""Authors and titles of the papers that built-in metrics name."""
+"""Authors and titles of the papers that built-in metrics name, of their networks, and of the statistics."""
 
 from __future__ import annotations
 
@@ -154,6 +154,23 @@ PAPERS: dict[str, tuple[str, str]] = {
         "and Deva Ramanan",
         "Evaluating Text-to-Visual Generation with Image-to-Text Generation",
     ),
+    "1512.00567": (
+        "Christian Szegedy and Vincent Vanhoucke and Sergey Ioffe and Jonathon Shlens and Zbigniew Wojna",
+        "Rethinking the {Inception} Architecture for Computer Vision",
+    ),
+    "2103.00020": (
+        "Alec Radford and Jong Wook Kim and Chris Hallacy and Aditya Ramesh and Gabriel Goh and Sandhini Agarwal and "
+        "Girish Sastry and Amanda Askell and Pamela Mishkin and Jack Clark and Gretchen Krueger and Ilya Sutskever",
+        "Learning Transferable Visual Models From Natural Language Supervision",
+    ),
+    "2304.07193": (
+        "Maxime Oquab and Timoth{\\'e}e Darcet and Th{\\'e}o Moutakanni and Huy Vo and Marc Szafraniec and Vasil "
+        "Khalidov and Pierre Fernandez and Daniel Haziza and Francisco Massa and Alaaeldin El-Nouby and Mahmoud "
+        "Assran and Nicolas Ballas and Wojciech Galuba and Russell Howes and Po-Yao Huang and Shang-Wen Li and Ishan "
+        "Misra and Michael Rabbat and Vasu Sharma and Gabriel Synnaeve and Hu Xu and Herv{\\'e} Jegou and Julien "
+        "Mairal and Patrick Labatut and Armand Joulin and Piotr Bojanowski",
+        "{DINOv2}: Learning Robust Visual Features without Supervision",
+    ),
     "10.1109/TIP.2003.819861": (
         "Zhou Wang and Alan C. Bovik and Hamid R. Sheikh and Eero P. Simoncelli",
         "Image Quality Assessment: From Error Visibility to Structural Similarity",
@@ -175,3 +192,29 @@ PAPERS: dict[str, tuple[str, str]] = {
     ),
 }
 """arXiv id or DOI -> authors and title."""
+
+EXTRACTORS: dict[str, str] = {
+    "inception-v3": "Szegedy et al. 2016, arXiv:1512.00567",
+    "open-clip": "Radford et al. 2021, arXiv:2103.00020",
+    "dinov2": "Oquab et al. 2023, arXiv:2304.07193",
+}
+"""Name of an extractor -> paper of its network."""
+
+METHODS: dict[str, str] = {
+    "BCa": "@article{efron1987better,\n  author = {Bradley Efron},\n"
+    "  title = {Better Bootstrap Confidence Intervals},\n"
+    "  journal = {Journal of the American Statistical Association},\n  volume = {82},\n  number = {397},\n"
+    "  pages = {171--185},\n  year = {1987},\n}",
+    "Wilson": "@article{wilson1927probable,\n  author = {Edwin B. Wilson},\n"
+    "  title = {Probable Inference, the Law of Succession, and Statistical Inference},\n"
+    "  journal = {Journal of the American Statistical Association},\n  volume = {22},\n  number = {158},\n"
+    "  pages = {209--212},\n  year = {1927},\n}",
+    "max-T": "@book{westfall1993resampling,\n  author = {Peter H. Westfall and S. Stanley Young},\n"
+    "  title = {Resampling-Based Multiple Testing: Examples and Methods for $p$-Value Adjustment},\n"
+    "  publisher = {Wiley},\n  year = {1993},\n}",
+    "Holm": "@article{holm1979simple,\n  author = {Sture Holm},\n"
+    "  title = {A Simple Sequentially Rejective Multiple Test Procedure},\n"
+    "  journal = {Scandinavian Journal of Statistics},\n  volume = {6},\n  number = {2},\n  pages = {65--70},\n"
+    "  year = {1979},\n}",
+}
+"""Word by which a statistical method is known in what is printed -> its reference."""

@@ -1,4 +1,5 @@
-"""The tokenizer of the scene judges: a word is a token, and the list of words belongs to the weights.
+"""The tokenizer of networks that read captions of scenes (judges, generators): a word is a token, and the list of words
+belongs to the weights.
 
 The list is written out instead of taken from the grammar: were a word added there, every later number would shift and
 trained weights would silently read other words. A test holds that the grammar uses none that is absent here.
