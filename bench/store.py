@@ -108,9 +108,13 @@ def write_json(path: Path, value: Any, **points: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value, or a StoreError when the file is no JSON (a NaN is none either)."""
+    """The value, or a StoreError when the file is no JSON (NaN is none either). Half a surrogate pair becomes '?'."""
     try:
-        return json.loads(path.read_bytes(), parse_constant=_no_number)
+        data = path.read_bytes()
+        value = json.loads(data, parse_constant=_no_number)
+        if b"\\ud" in data.lower():  # JSON can spell what no file, table or terminal can hold
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        return value
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:

@@ -62,11 +62,21 @@ def produce(generator: Any, rows: Sequence[Row], folder: Path, times: Times | No
         if done:
             yield from (Made(row, _restored(row, folder)) for row in batch)
         else:
-            began = time.perf_counter()
-            outcomes = list(_asked(generator, batch))
-            if times is not None and not generator.existing:
-                times.append((time.perf_counter() - began, len(batch)))
-            yield from outcomes
+            yield from _timed(_asked(generator, batch), len(batch), None if generator.existing else times)
+
+
+def _timed(made: Iterator[Made], count: int, times: Times | None) -> Iterator[Made]:
+    """What a generator makes, one by one; only its own seconds count, not those of who takes the images."""
+    spent, end = 0.0, object()
+    while True:
+        began = time.perf_counter()
+        one: Any = next(made, end)
+        spent += time.perf_counter() - began
+        if one is end:
+            break
+        yield one
+    if times is not None:
+        times.append((spent, count))
 
 
 def pace(times: Times) -> dict[str, float]:

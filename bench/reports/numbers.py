@@ -22,8 +22,8 @@ def decimals(halves: Iterable[float | None], values: Iterable[float | None]) -> 
 
     -1 means: print three significant digits with an exponent.
     """
-    known = sorted(h for h in halves if h is not None and h > 0)
-    size = max((abs(v) for v in values if v is not None), default=0.0)
+    known = sorted(h for h in halves if h is not None and 0 < h < math.inf)
+    size = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
     if size >= 1e6 or 0 < size < 1e-5:
         return -1
     if known:

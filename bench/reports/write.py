@@ -43,7 +43,7 @@ def contents(
 ) -> dict[str, bytes]:
     """Relative path -> bytes of every file of the report; index.html comes last."""
     files = forms.files(comparison)
-    if comparison.primary:
+    if comparison.numbered:
         figure = scores_figure(comparison)
         files |= {f"figures/scores.{kind}": rendered(figure, kind) for kind in FIGURES}
     page = made(comparison, by=by, images=images, budget=budget, beside=beside)

@@ -196,6 +196,8 @@ def _of_rows(
     found = paired(estimator, a, b, groups, direction=direction, permutations=PERMUTATIONS if p is None else 0)
     if not found.n:
         raise Refused("no common image has a value in both")
+    if not np.isfinite(found.delta):
+        raise Refused("their difference is beyond the numbers that a computer holds")
     fields = ("low", "high", "p", "detectable", "better", "sd")
     samples = tables.frame(system)["sample"].to_numpy()[here]
     return {

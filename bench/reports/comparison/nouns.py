@@ -202,3 +202,8 @@ class Comparison:
     def primary(self) -> tuple[Row, ...]:
         """Rows of the main table."""
         return tuple(r for r in self.rows if r.primary)
+
+    @cached_property
+    def numbered(self) -> bool:
+        """Whether the main table has any number."""
+        return any(c is not None and c.value is not None for r in self.primary for c in r.cells)

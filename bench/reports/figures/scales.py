@@ -17,11 +17,13 @@ _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _STEPS = (1, 2, 2.5, 5, 10)
 MOST_LONG = 7
 """Signs of a tick label; beyond it powers of ten are written."""
+_MOST = 5e307
+"""Largest end of an axis: the length of twice as long a one would be no number."""
 
 
 def ends(values: Iterable[float | None], *, margin: float = 0.06, zero: bool = False) -> tuple[float, float]:
     """Limits around the values; equal values get room on both sides. zero: 0 is within."""
-    known = [v for v in values if v is not None and math.isfinite(v)] + ([0.0] if zero else [])
+    known = [min(max(v, -_MOST), _MOST) for v in values if v is not None and math.isfinite(v)] + ([0.0] if zero else [])
     low, high = min(known, default=0.0), max(known, default=1.0)
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         room = abs(low) * 0.1 or 0.5

@@ -1,4 +1,5 @@
-"""Scores with intervals: a panel a metric, systems down, the same order and mark in all panels."""
+"""Scores with intervals: a panel a metric, systems down, the same order and mark in all panels. The dot is the score,
+its line the 95 % interval; panels have axes of their own, so that only systems within a panel are compared."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _NAMES = re.compile(r'( id="|="#|url\(#)([^")]+)')
 
 def drawn_scores(comparison: Comparison) -> Markup:
     """Scores with intervals of all primary metrics; '' where there are none."""
-    return _svg("scores", lambda: scores_figure(comparison, literal=True)) if comparison.primary else Markup()
+    return _svg("scores", lambda: scores_figure(comparison, literal=True)) if comparison.numbered else Markup()
 
 
 def distributions(comparison: Comparison, tables: Tables, pair: Pair, row: Row | None) -> list[dict[str, Any]]:
