@@ -49,7 +49,7 @@ def _score(comparison: Comparison, system: System, row: Row, one: Cell) -> dict[
         "system": clean(system.title), "dataset": clean(str(dataset.get("label") or dataset.get("name", "dataset"))),
         "metric": row.metric, "output": row.output.name, "value": one.value, "low": one.low, "high": one.high,
         "method": one.method, "n": one.n, "n_missing": one.n_missing, "policy": one.policy, "protocol": one.protocol,
-        "label": row.label, "name": row.title, "unit": row.output.unit, "direction": row.direction,
+        "label": clean(row.label), "name": row.title, "unit": row.output.unit, "direction": row.direction,
         "primary": row.primary, "control": system.control, "best": one.best, "chance": one.chance, "note": one.note,
         "caveat": row.card.caveat, "run": system.run.digest, "seed": system.run.spec.seed,
     }  # fmt: skip
