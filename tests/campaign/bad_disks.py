@@ -288,7 +288,7 @@ CASES: list[Case] = [
     case("run.json cut in half, then the same command", 5,
          r"\S+/run\.json cannot be read \(\.\.\.\); delete it and run again, or restore it\.", line=RUN,
          around=since_then(halved("run.json")), damaged=True),
-    case("run.json without a field", 5, r"\S+/run\.json lacks or misnames a field \('label'\); it was edited or damaged\.",
+    case("run.json without a field", 5, r"\S+/run\.json lacks or misnames a field \(.*`label`\); it was edited or damaged\.",
          line="compare runs/captions-0d54ccee/ours-47dc0fe7", around=since_then(without_field), damaged=True),
     case("a run of a newer version of the suite", 5,
          r"\S+ is of run format 99 and this version of the suite reads up to [0-9]+; update text-image-bench to read it\.",
