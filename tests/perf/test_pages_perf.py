@@ -8,6 +8,7 @@ costs and not what else the machine does.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,8 @@ def test_a_large_page_is_there_within_a_second(kind: str, browser, pages, tmp_pa
         browsing.close()
 
     benchmark.pedantic(once, rounds=LOADS, iterations=1)
-    benchmark.extra_info.update(ready=min(seconds), bytes=pages[kind].stat().st_size)
-    assert min(seconds) < READY
+    benchmark.extra_info.update(ready=statistics.median(seconds), bytes=pages[kind].stat().st_size)
+    assert statistics.median(seconds) < READY
 
 
 CLICKED = {
@@ -108,4 +109,4 @@ def test_a_click_is_answered_at_once(kind: str, control: str, browser, pages, tm
     benchmark.pedantic(once, rounds=CLICKS, iterations=1)
     benchmark.extra_info.update(answered=min(seconds), slowest=max(seconds))
     browsing.close()
-    assert min(seconds) < CLICK
+    assert max(seconds) < CLICK
