@@ -8,13 +8,17 @@ differs within a group), or is very large, the pairs are made one system at a ti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 _MOST_PAIRS = 12
 """Pairs of rows a row, beyond which one system at a time is faster."""
 _CHUNK = 4096
+_FEW = 0.1
+"""Share of missing rows up to which sums over the rows that are there are cheaper as all less the missing ones."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Rows:
 
 def on_common(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """(S, S) differences and their errors, NaN for pairs without a common row."""
-    found = rows.at(np.lexsort((rows.cells, rows.groups)))
+    order = np.lexsort((rows.cells, rows.groups))
+    found = rows if (np.diff(order) == 1).all() else rows.at(order)
     start = _starts(found)
     if len(start) > len(np.unique(found.groups)):  # a group in several cells
         return _one_by_one(found, start)
@@ -50,6 +55,14 @@ def on_common(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return _by_products(merged, start, sizes)
 
 
+def largest_of(rows: Rows, i: int, j: int) -> float:
+    """The largest size of a score of two systems on their common rows."""
+    both = [i, j]
+    at = rows.there[:, both].all(1)
+    above, below = rows.above[at][:, both], rows.below[at][:, both]
+    return float(np.abs(np.divide(above, below, out=np.zeros_like(above), where=below != 0)).max(initial=0.0))
+
+
 def _starts(rows: Rows) -> np.ndarray:
     """Where each (group, cell) begins in sorted rows."""
     new = (np.diff(rows.groups) != 0) | (np.diff(rows.cells) != 0)
@@ -59,9 +72,11 @@ def _starts(rows: Rows) -> np.ndarray:
 def _merged(rows: Rows, start: np.ndarray) -> Rows:
     """Groups that every system has whole or not at all become one row."""
     sizes = np.diff(np.append(start, len(rows.groups)))
+    if (sizes == 1).all():
+        return rows
     counts = np.add.reduceat(rows.there.astype(int), start, axis=0)
     whole = ((counts == 0) | (counts == sizes[:, None])).all(1)
-    if not whole.any() or (sizes == 1).all():
+    if not whole.any():
         return rows
     kept = rows.at(np.flatnonzero(~np.repeat(whole, sizes)))
     one = rows.at(start[whole])
@@ -88,36 +103,58 @@ def _by_products(rows: Rows, start: np.ndarray, sizes: np.ndarray) -> tuple[np.n
         value, used = value + mean, used + has
         parts.append(sums)
     share = 1 / np.maximum(used, 1)
-    own = share**2 * sum(squares for squares, _ in parts)
-    variance = own + own.T - 2 * share * share.T * sum(cross for _, cross in parts)
+    own, cross, most = (np.sum(sums, axis=0) for sums in zip(*parts, strict=True))
+    own, most = share**2 * own, share**2 * most
+    variance = own + own.T - 2 * share * share.T * cross
     mean = np.divide(value, used, out=np.full(value.shape, np.nan), where=used > 0)
     delta, error = mean - mean.T, _error(variance, _shared_groups(rows, start))
-    near = (variance < 1e-6 * (own + own.T)) & np.isfinite(delta) & ~np.eye(count, dtype=bool)
-    for i in map(
-        int, np.flatnonzero(near.any(1))
-    ):  # nearly equal systems: the difference of large numbers says nothing
+    near = (variance < 1e-6 * (most + most.T)) & np.isfinite(delta) & ~np.eye(count, dtype=bool)
+    for i in map(int, np.flatnonzero(near.any(1))):  # the difference of large numbers says nothing
         exact = _of_one(rows, start, i)
         delta[i, near[i]], error[i, near[i]] = exact[0][near[i]], exact[1][near[i]]
     np.fill_diagonal(error, 0.0)
     return delta, error
 
 
-def _cell(rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of one cell, on common rows (all (S, S)): i's ratio beside j, whether it has one, i's squared effects, and the
-    products of i's and j's."""
-    b, m = rows.below, rows.there.astype(float)
+def _cell(rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of one cell, on common rows (all (S, S)): i's ratio beside j, whether it has one, i's squared effects, the
+    products of i's and j's, and what i's squared effects are made of, whose rounding they carry."""
+    b = rows.below
     whole = b.sum(0)
     centre = np.divide(rows.above.sum(0), whole, out=np.zeros(len(whole)), where=whole != 0)
     a = rows.above - centre * b
-    below = b.T @ m
+    over = _over(rows.there)
+    exact = (b == np.floor(b)).all()  # a sum that is 0 has to come out as 0
+    below = over(b) if exact else b.T @ rows.there.astype(float)
     used = below != 0
     inverse = np.divide(1.0, below, out=np.zeros_like(below), where=used)
-    ratio = (a.T @ m) * inverse
-    aa, ab, bb, xaa, xba, xbb = np.zeros((6, *below.shape))
-    if (sizes == 1).all() and (b == m).all():  # one row a group, each counting once: half the products are the same
-        aa, ab, bb, xaa, xbb = (a * a).T @ m, a.T @ m, below, a.T @ a, below
-        xba = ab.T
-        sizes = sizes[:0]
+    sums = over(a)
+    ratio = sums * inverse
+    if (sizes == 1).all() and (b == rows.there).all():  # one row a group, each counting once
+        aa, ab, bb, xaa, xba, xbb = over(a * a), sums, below, a.T @ a, sums.T, below
+    else:
+        aa, ab, bb, xaa, xba, xbb = _sums_of_pairs(a, b, rows.there.astype(float), sizes)
+    squares = (aa - 2 * ratio * ab + ratio**2 * bb) * inverse**2
+    cross = (xaa - ratio * xba - ratio.T * xba.T + ratio * ratio.T * xbb) * inverse * inverse.T
+    most = (a * a).sum(0)[:, None] * inverse**2
+    return np.where(used, ratio + centre[:, None], 0.0), used.astype(float), squares, cross, most
+
+
+def _over(there: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """x (n, S), 0 where a system lacks a row -> (S, S): sums of each x_i over the rows that j has; as all less the
+    missing ones where these are few."""
+    lacking = ~there
+    if lacking.sum() > _FEW * lacking.size:
+        m = there.astype(float)
+        return lambda x: x.T @ m
+    rows = sparse.csr_array(lacking.T.astype(float))
+    return lambda x: x.sum(0)[:, None] - (rows @ x).T
+
+
+def _sums_of_pairs(a: np.ndarray, b: np.ndarray, m: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Sums over the pairs (r, s) of rows of one group that both systems have: of i's a a, a b and b b, and of a, b of i
+    at r times a, b of j at s."""
+    aa, ab, bb, xaa, xba, xbb = np.zeros((6, m.shape[1], m.shape[1]))
     for r, s in _row_pairs(sizes):
         mm = m[r] * m[s]
         aa += (a[r] * a[s]).T @ mm
@@ -127,9 +164,7 @@ def _cell(rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
         xaa += ar.T @ left[0]
         xba += br.T @ left[0]
         xbb += br.T @ left[1]
-    squares = (aa - 2 * ratio * ab + ratio**2 * bb) * inverse**2
-    cross = (xaa - ratio * xba - ratio.T * xba.T + ratio * ratio.T * xbb) * inverse * inverse.T
-    return np.where(used, ratio + centre[:, None], 0.0), used.astype(float), squares, cross
+    return aa, ab, bb, xaa, xba, xbb
 
 
 def _row_pairs(sizes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -144,6 +179,8 @@ def _row_pairs(sizes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _shared_groups(rows: Rows, start: np.ndarray) -> np.ndarray:
     """(S, S) groups in which two systems share a row."""
+    if len(start) == len(rows.groups):
+        return _over(rows.there)(rows.there.astype(float))
     counts = np.add.reduceat(rows.there.astype(int), start, axis=0)
     some = (counts > 0).astype(float)
     found = some.T @ some

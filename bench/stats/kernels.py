@@ -48,9 +48,14 @@ class Cells:
 
     @property
     def scale(self) -> float:
+        return float(self.scales.max(initial=0.0))
+
+    @property
+    def scales(self) -> np.ndarray:
+        """(S,) largest size of one system's groups."""
         known = np.zeros(self.numerators.shape)
         np.divide(self.numerators, self.denominators, out=known, where=self.denominators != 0)
-        return float(np.abs(known).max(initial=0.0))
+        return np.abs(known).max((0, 1), initial=0.0)
 
     def values(self, weights: np.ndarray) -> np.ndarray:
         shape = (len(weights), *self.numerators.shape[1:])

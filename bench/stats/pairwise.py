@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from bench.stats.bootstrap import RESAMPLES, replicates
-from bench.stats.common import Rows, on_common
-from bench.stats.kernels import Medians, kernel, matrix
+from bench.stats.common import Rows, largest_of, on_common
+from bench.stats.kernels import Cells, Medians, kernel, matrix
 from bench.stats.simultaneous import spreads
 from bench.types import Estimator
 
@@ -92,11 +92,24 @@ def differences(
         error = np.sqrt(made.groups / (made.groups - 1)) * apart
     else:
         delta, error = on_common(rows)
-    least = 1e-12 * made.scale
+    assert isinstance(made, Cells)
+    least = _rounding(made, of, rows, delta, error)
     error = np.where(error <= least / np.sqrt(made.groups), 0.0, error)
     error = np.where(np.isfinite(delta), error, np.nan)
     delta = np.where(np.abs(delta) <= least, 0.0, delta)  # equal up to rounding is equal
     return Differences(values, delta, error, influence, units, made.groups, runs, apart)
+
+
+def _rounding(made: Cells, owner: np.ndarray, rows: Rows | None, delta: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """(S, S) what is 0 up to rounding: a part of the largest of a pair's scores, on the rows that count for it."""
+    own = np.zeros(len(delta))
+    np.maximum.at(own, owner, made.scales)
+    least = 1e-12 * np.maximum(own[:, None], own)
+    if rows is not None:  # a system's largest row may not be the pair's
+        small = (error <= least / np.sqrt(made.groups)) & (error > 0) | (np.abs(delta) <= least) & (delta != 0)
+        for i, j in np.argwhere(small):
+            least[i, j] = 1e-12 * largest_of(rows, i, j)
+    return least
 
 
 def block_differences(

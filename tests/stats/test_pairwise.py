@@ -41,7 +41,9 @@ def one(columns: dict[str, Any], i: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e.kind)
 @pytest.mark.parametrize("repeats", [1, 3])
-@pytest.mark.parametrize(("holes", "share"), [("none", 0), ("groups", 0.15), ("rows", 0.15), ("rows", 0.7)])
+@pytest.mark.parametrize(
+    ("holes", "share"), [("none", 0), ("groups", 0.15), ("rows", 0.04), ("rows", 0.15), ("rows", 0.7)]
+)
 @pytest.mark.parametrize("tags", ["group", "row"])
 def test_every_pair_is_that_of_paired(estimator, repeats, holes, share, tags):
     columns = table(estimator.kind, repeats, holes, share, tags)
@@ -102,6 +104,41 @@ def test_nearly_equal_systems_keep_their_digits(holes):
     found = differences(ESTIMATORS[0], {"x": x}, np.arange(400))
     apart = (x[:, 0] - x[:, 1])[np.isfinite(x).all(1)]
     assert found.error[0, 1] == pytest.approx(apart.std(ddof=1) / np.sqrt(len(apart)), rel=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+@pytest.mark.parametrize("kind", ["mean", "ratio"])
+@pytest.mark.parametrize("huge", [1e8, 1e150])
+def test_a_huge_row_that_one_of_two_lacks_takes_no_digits(kind, huge, share):
+    """What the pair does not share is no part of its error, however large; dense and with few holes."""
+    rng = np.random.default_rng(1)
+    there, x = rng.random((300, SYSTEMS)) > share, rng.normal(size=(300, SYSTEMS))
+    x[7], there[7] = x[7] * huge, [True, False, True, False, True]
+    y = (rng.random(x.shape) < 0.5) * 0.3 if kind == "ratio" else np.ones(x.shape)
+    columns = {"x": np.where(there, x * (y > 0), np.nan), "y": y}
+    estimator = Estimator(kind, ("x", "y") if kind == "ratio" else ("x",))
+    found = differences(estimator, columns, np.arange(300))
+    for i, j in [(0, 1), (1, 0), (2, 3), (1, 3)]:
+        pair = complete(estimator, one(columns, i), one(columns, j))
+        contrast = Contrast(kernel(estimator, pair, np.arange(300)))
+        assert found.error[i, j] == pytest.approx(standard_error(contrast.influence()), rel=1e-9)
+        assert found.error[i, j] < 1
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_huge_system_makes_no_others_equal(holes):
+    """What is 0 up to rounding is measured by the pair, not by the column."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(200, 4))
+    x[:, 0] *= 1e150
+    x[:, 3] = x[:, 2] + 1e-14
+    if holes:
+        x[:3, 1] = np.nan
+    found = differences(Estimator("mean", ("x",)), {"x": x}, np.arange(200))
+    gap = (x[:, 1] - x[:, 2])[np.isfinite(x[:, 1])]
+    assert found.delta[1, 2] == pytest.approx(gap.mean(), rel=1e-9)
+    assert found.error[1, 2] == pytest.approx(gap.std(ddof=1) / np.sqrt(len(gap)), rel=1e-9)
+    assert found.delta[2, 3] == found.error[2, 3] == 0
 
 
 def test_replicates_are_averaged_and_never_counted_as_systems():
