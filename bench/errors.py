@@ -53,6 +53,12 @@ class NotFinite(BenchError):
     exit_code = 5
 
 
+class Diverged(BenchError):
+    """A training that cannot end well any more: its loss exploded, or it learns nothing."""
+
+    exit_code = 5
+
+
 class TooFew(BenchError):
     """Fewer rows than the metric's minimum."""
 

@@ -35,7 +35,7 @@ def train(
     import torch
 
     from bench.engine.options import check_device
-    from bench.training import recipes
+    from bench.training import recipes, shipping
     from bench.training.loop import train as carry_out
 
     trained = recipes.trainable(what)
@@ -48,7 +48,7 @@ def train(
     click.get_current_context().call_on_close(tell.shown.close)
     model = carry_out(recipe, folder, resume=resume, device=device, tell=tell)
     tell.shown.close()
-    weights = recipes.finish(trained, recipe, model, folder, images)
+    weights = shipping.finish(trained, recipe, model, folder, images)
     say(f"weights: {weights} (use as {recipe.name}(weights={weights}))")
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from bench.errors import UsageError
+from bench.spec import Spec
 from bench.types import Outcome, Request, Sample
 
 
@@ -27,6 +29,8 @@ class Context:
     """Locator -> uint8 (h, w, 3), the dataset's own."""
     notify: Callable[[str], None] = field(default=lambda line: None)
     """Shows one line to the user (which files met which prompts, say)."""
+    device: str = "cpu"
+    """Where networks are to run; never part of an identity."""
     view: Callable[..., Any] | None = None
     """`view(output, extractor, images, samples)`: a judgement while generating; recorded as *not independent*."""
 
@@ -37,13 +41,26 @@ class Generator:
     version: ClassVar[int] = 1
     control: ClassVar[bool] = False
     """True for oracle, shuffled, noise, ...: shown as a control, never ranked as a system."""
+    reproducible: bool = True
+    """False when equal requests may give other images (a server that takes no seed)."""
     existing: ClassVar[bool] = False
     """True when outcomes are files that exist already (recorded by path, never copied)."""
     not_identity: ClassVar[tuple[str, ...]] = ()
     """Parameters that do not change images (paths, timeouts): left out of digests; `identity()` says what they lead
     to."""
+    fusion: ClassVar[str] = ""
+    """Text form of the fusion strategy it uses where a system names none; '' for a generator that takes none."""
+    factors: ClassVar[tuple[str, ...]] = ()
+    """Parameters by which replicates of one system differ (training seeds): factors of a run, left out of the system's
+    name and kept in digests."""
     batch_size: int = 16
     """How many requests the engine hands over at once."""
+
+    def fuse(self, fusion: Spec) -> None:
+        """Take a fusion strategy, before anything else; with `fusion` declared the engine always calls it, with that
+        one where the system names none. UsageError for one that it cannot take."""
+        name = getattr(self, "plugin_name", "This generator")
+        raise UsageError(f"{name} takes no fusion strategy; leave out '+{fusion}'.")
 
     def problems(self) -> list[str]:
         """Sentences that say what is missing (a path, weights, a package); empty when it can start."""

@@ -1,28 +1,47 @@
 """The loop of `bench train`: a recipe, its steps, checkpoints that resume to the last bit, and a log.
 
-A batch is a function of its step's number, and nothing else is random, so that a checkpoint is weights, optimiser and
+A batch is a function of its step's number, and nothing else is random, so that a checkpoint is weights, optimisers and
 step. The log is JSON lines, cut at the checkpoint's step when a run goes on. Rates follow one warm-up and a cosine.
+A training that cannot end well says so early: a loss that is no number or many times what it began with, or a held-out
+figure that is still at chance when the recipe says it must not be.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
-from bench.errors import NotFinite, StoreError, UsageError
+from bench.errors import Diverged, NotFinite, StoreError, UsageError
+from bench.formats.images import encode_png
 from bench.store import lock, write_atomic
+from bench.training.journal import LOG, Journal
 
-CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+CHECKPOINT, SAMPLES = "checkpoint.pt", "samples"
+_LOOK = 20
+"""On an accelerator the loss is read every 20 steps: each look waits for it."""
+
+Parts = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Must:
+    """A held-out figure that must have reached a value from some step on, or the training has failed."""
+
+    figure: str
+    least: float
+    step: int
 
 
 @dataclass(frozen=True)
@@ -32,7 +51,7 @@ class Recipe:
     name: str
     build: Callable[[], nn.Module]
     """The network and what trains with it; called under the recipe's seed."""
-    losses: Callable[[Any, int, int, int], Mapping[str, torch.Tensor]]
+    losses: Callable[[Any, int, int, int], Parts]
     """(model, step, first data row, rows) -> the parts of the loss, whose sum is made smaller."""
     evaluate: Callable[[Any, int], Mapping[str, float]]
     """(model, images) -> held-out figures."""
@@ -49,6 +68,23 @@ class Recipe:
     """Steps from one checkpoint, with its held-out figures, to the next."""
     held_out: int = 500
     """Images of the figures in between."""
+    last: float | None = None
+    """Share of the rate at the end of the cosine; None: 0."""
+    precision: str | None = None
+    """'bfloat16': products in it, on an accelerator or where the processor has it; None: float32."""
+    after: Callable[[Any, int], None] | None = None
+    """(model, steps done): what follows the step, a running mean of the weights for instance."""
+    sheet: Callable[[Any], np.ndarray] | None = None
+    """model -> uint8 (h, w, 3): what it draws now, kept as a picture at every checkpoint."""
+    must: Must | None = None
+    exploded: float | None = 4.0
+    """A part of the loss whose mean over 50 steps is this many times that of the first 50 (at least 1) has left for
+    good; None: not watched."""
+    optimisers: Callable[[Any], Sequence[Optimizer]] | None = None
+    """For several players: their optimisers, whose rates all follow the warm-up and the cosine; None: one AdamW."""
+    learn: Callable[[Any, Sequence[Optimizer], int, int, int], Parts] | None = None
+    """For several players, instead of `losses`: (model, optimisers, step, first data row, rows) takes the step with
+    those optimisers and returns parts of the losses, for the log and to be watched."""
 
 
 class Listener(Protocol):
@@ -58,11 +94,12 @@ class Listener(Protocol):
 
 
 def rate(recipe: Recipe, step: int) -> float:
-    """Learning rate of a step counted from 0: linear warm-up, then a cosine to 0."""
+    """Learning rate of a step counted from 0: linear warm-up, then a cosine to `last`."""
     if step < recipe.warm:
         return recipe.rate * (step + 1) / recipe.warm
     part = (step - recipe.warm) / max(1, recipe.steps - recipe.warm)
-    return recipe.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
+    low = recipe.last or 0.0
+    return recipe.rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, part))))
 
 
 def train(
@@ -77,31 +114,114 @@ def train(
     """Train to the recipe's last step (or `stop_at`, as if interrupted there) and return the model.
 
     UsageError when `folder` holds a training already and `resume` is off; StoreError when that one is of another
-    recipe; NotFinite when the loss leaves the numbers.
+    recipe; NotFinite when the loss leaves the numbers; Diverged when it explodes or learns nothing.
     """
-    with lock(folder, "training"):
-        state = _started(recipe, folder, resume)
+    training = Training(recipe, folder, resume=resume, device=device, tell=tell, stop_at=stop_at)
+    for _ in training:
+        pass
+    return training.model.eval()
+
+
+class Training:
+    """One training, a step each time it is asked for the next: several take turns on one device."""
+
+    model: nn.Module
+
+    def __init__(
+        self, recipe: Recipe, folder: Path, *, resume: bool = False, device: str = "cpu",
+        tell: Listener = lambda step, row: None, stop_at: int | None = None,
+    ) -> None:  # fmt: skip
+        self.recipe, self.folder, self.resume, self.device, self.tell = recipe, folder, resume, device, tell
+        self.end = recipe.steps if stop_at is None else stop_at
+
+    def __iter__(self) -> Iterator[int]:
+        """Yields the number of steps done after each of them."""
+        recipe = self.recipe
+        with lock(self.folder, "training"):
+            first = self._begin(_started(recipe, self.folder, self.resume))
+            for step in range(first, self.end):
+                self.journal.step(self._step(step))
+                done = step + 1
+                if done % _LOOK == 0 or done == self.end or self.device == "cpu":
+                    self.journal.check(recipe.name, done)
+                if done % recipe.every == 0 or done == recipe.steps:
+                    self._look(done)
+                else:
+                    self.tell(done, {})
+                yield done
+
+    def _begin(self, state: dict[str, Any] | None) -> int:
+        recipe = self.recipe
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            model = recipe.build()
-        optimiser = torch.optim.AdamW(_grouped(model, recipe.decay), lr=recipe.rate, betas=(0.9, 0.98), eps=1e-8)
-        model.to(device=device, memory_format=torch.channels_last)
+            self.model = recipe.build()
+        self.model.to(device=self.device, memory_format=torch.channels_last)
+        if recipe.optimisers is not None:
+            self.optimisers = list(recipe.optimisers(self.model))
+        else:
+            groups = _grouped(self.model, recipe.decay)
+            self.optimisers = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), eps=1e-8)]
+        for group in (g for o in self.optimisers for g in o.param_groups):
+            group["initial_lr"] = group["lr"]
         first = 0
         if state is not None:
-            model.load_state_dict(state["model"])
-            optimiser.load_state_dict(state["optimiser"])
+            self.model.load_state_dict(state["model"])
+            for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+                optimiser.load_state_dict(saved)
             first = state["step"]
-        log = _Log(folder / LOG, first)
-        for step in range(first, recipe.steps if stop_at is None else stop_at):
-            log.step(_step(recipe, model, optimiser, step))
-            if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:
-                figures = dict(recipe.evaluate(model, recipe.held_out))
-                tell(step + 1, log.line(step + 1, rate(recipe, step), figures))
-                _save(recipe, folder, model, optimiser, step + 1)
-                log.write()
-            else:
-                tell(step + 1, {})
-        return model.eval()
+        self.journal = Journal(self.folder / LOG, first, recipe.exploded)
+        return first
+
+    def _step(self, step: int) -> Parts:
+        recipe, model = self.recipe, self.model
+        for group in (g for o in self.optimisers for g in o.param_groups):
+            group["lr"] = rate(recipe, step) * (group["initial_lr"] / recipe.rate)
+        model.train()
+        row = recipe.first + step * recipe.rows
+        if recipe.learn is not None:
+            parts = recipe.learn(model, self.optimisers, step, row, recipe.rows)
+        else:
+            parts = self._descend(step, row)
+        if recipe.after is not None:
+            recipe.after(model, step + 1)
+        return {name: value.detach() for name, value in parts.items()}
+
+    def _descend(self, step: int, row: int) -> Parts:
+        with cast(self.recipe, self.device):
+            parts = self.recipe.losses(self.model, step, row, self.recipe.rows)
+        total = torch.stack(list(parts.values())).sum()
+        if self.device == "cpu" and not torch.isfinite(total):
+            raise NotFinite(f"The loss of {self.recipe.name} is not finite at step {step + 1}; lower the rate.")
+        (optimiser,) = self.optimisers
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
+        optimiser.step()
+        return parts
+
+    def _look(self, done: int) -> None:
+        """Held-out figures, a picture, a checkpoint, the log; Diverged when a figure is not where it must be."""
+        recipe = self.recipe
+        figures = dict(recipe.evaluate(self.model, recipe.held_out))
+        row = self.journal.line(done, rate(recipe, done - 1), figures)
+        if recipe.sheet is not None:
+            write_atomic(self.folder / SAMPLES / f"{done:06d}.png", encode_png(recipe.sheet(self.model)))
+        self.tell(done, row)
+        _save(recipe, self.folder, self.model, self.optimisers, done)
+        self.journal.write()
+        must = recipe.must
+        if must is not None and done >= must.step and not figures[must.figure] >= must.least:
+            raise Diverged(
+                f"{recipe.name} learns nothing: held-out {must.figure} is {figures[must.figure]:.3f} after {done} "
+                f"steps, where {must.least:g} is expected from step {must.step} on; lower the rate or try another seed."
+            )
+
+
+def cast(recipe: Recipe, device: str) -> contextlib.AbstractContextManager[Any]:
+    """The recipe's precision as a context."""
+    if recipe.precision is None:
+        return contextlib.nullcontext()
+    return torch.autocast(torch.device(device).type, getattr(torch, recipe.precision))
 
 
 def _started(recipe: Recipe, folder: Path, resume: bool) -> dict[str, Any] | None:
@@ -111,75 +231,43 @@ def _started(recipe: Recipe, folder: Path, resume: bool) -> dict[str, Any] | Non
         return None
     if not resume:
         raise UsageError(f"{folder} holds a training already; --resume goes on with it, or give another --out.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise StoreError(f"{path} cannot be read ({type(error).__name__}); delete it to begin anew.") from error
-    if state.get("recipe") != described(recipe):
+    state = checkpoint(folder)
+    if state.get("recipe") != described(recipe) or "optimisers" not in state:
         raise StoreError(f"{path} is of another recipe (steps, seed or rates differ); give another --out.")
     return state
+
+
+def checkpoint(folder: Path) -> dict[str, Any]:
+    """What a training left: recipe, step, model, optimisers; StoreError when it cannot be read."""
+    path = folder / CHECKPOINT
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:
+        raise StoreError(f"{path} cannot be read ({type(error).__name__}); delete it to begin anew.") from error
 
 
 def described(recipe: Recipe) -> str:
     """What must be equal for a training to go on."""
     plain = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
-    for name in ("every", "held_out"):  # when to look changes no weight
+    for name in ("every", "held_out", "exploded"):  # looking changes no weight
         del plain[name]
     return json.dumps({k: v for k, v in plain.items() if isinstance(v, (int, float, str))}, sort_keys=True)
 
 
 def _grouped(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; gains, biases, embeddings of positions and the scale do not."""
-    wide = [p for p in model.parameters() if p.ndim >= 2]
-    thin = [p for p in model.parameters() if p.ndim < 2]
+    """Matrices decay; gains, biases, embeddings of positions and the scale do not. What needs no gradient is left
+    alone."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    wide = [p for p in trained if p.ndim >= 2]
+    thin = [p for p in trained if p.ndim < 2]
     return [{"params": wide, "weight_decay": decay}, {"params": thin, "weight_decay": 0.0}]
 
 
-def _step(recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> dict[str, float]:
-    for group in optimiser.param_groups:
-        group["lr"] = rate(recipe, step)
-    model.train()
-    parts = recipe.losses(model, step, recipe.first + step * recipe.rows, recipe.rows)
-    total = torch.stack(list(parts.values())).sum()
-    if not torch.isfinite(total):
-        raise NotFinite(f"The loss of {recipe.name} is not finite at step {step + 1}; lower the rate.")
-    optimiser.zero_grad(set_to_none=True)
-    total.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
-    return {name: float(value.detach()) for name, value in parts.items()}
-
-
-def _save(recipe: Recipe, folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+def _save(recipe: Recipe, folder: Path, model: nn.Module, optimisers: Sequence[Optimizer], step: int) -> None:
     buffer = io.BytesIO()
     state = {
-        "recipe": described(recipe), "step": step, "model": model.state_dict(), "optimiser": optimiser.state_dict()
+        "recipe": described(recipe), "step": step, "model": model.state_dict(),
+        "optimisers": [o.state_dict() for o in optimisers],
     }  # fmt: skip
     torch.save(state, buffer)
     write_atomic(folder / CHECKPOINT, buffer.getvalue())
-
-
-class _Log:
-    """Mean losses since the last line, and the lines so far."""
-
-    def __init__(self, path: Path, step: int) -> None:
-        self.path, self.begun, self.parts = path, time.perf_counter(), dict[str, list[float]]()
-        old = path.read_text().splitlines() if path.is_file() else []
-        self.lines = [line for line in old if json.loads(line)["step"] <= step]
-
-    def step(self, parts: Mapping[str, float]) -> None:
-        for name, value in parts.items():
-            self.parts.setdefault(name, []).append(value)
-
-    def line(self, step: int, now: float, figures: Mapping[str, float]) -> dict[str, Any]:
-        seconds = time.perf_counter() - self.begun
-        row = {
-            "step": step, "rate": now, **{f"loss:{k}": sum(v) / len(v) for k, v in self.parts.items()},
-            **figures, "seconds": round(seconds, 1),
-        }  # fmt: skip
-        self.begun, self.parts = time.perf_counter(), {}
-        self.lines.append(json.dumps(row))
-        return row
-
-    def write(self) -> None:
-        write_atomic(self.path, "".join(line + "\n" for line in self.lines).encode())

@@ -1,28 +1,36 @@
-"""What `bench train` can train, and what becomes of a finished training: weights, card, log.
-
-The weights are safetensors with nothing in them but tensors, so that equal weights are equal bytes; the card beside
-them says by which recipe they came about, their sha256 and their figures on the test split.
-"""
+"""What `bench train` can train: judges by name, generators by name and by what the command line says of them."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import platform
-import shutil
+import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import nn
 
 from bench.errors import UsageError, did_you_mean
-from bench.extractors.weights import sha256
-from bench.store import disk_errors, write_atomic
 from bench.training import pair_figures, scene_classes, scene_pairs
-from bench.training.loop import LOG, Recipe, described
+from bench.training.loop import Recipe
+
+
+@dataclass(frozen=True)
+class How:
+    """What a command says of a generator's training beside its name."""
+
+    fusion: str = ""
+    """Text form of the strategy; '': the generator's own."""
+    side: int = 32
+    blind: bool = False
+    """The text-blind twin: the empty text throughout, equal parameters."""
+    seed: int = 0
+    quick: bool = False
+    """Ends within ten minutes on two cores."""
+    steps: int | None = None
+    """Other than the recipe's; rates and curricula follow."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Further settings of the family, e.g. {'penalty': 'r1'}; it refuses those that it does not know."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +41,48 @@ class Trainable:
     shipped: Callable[[Any], nn.Module]
     measure: Callable[[Any, str, int], Mapping[str, float]]
     """(shipped network, split, images) -> figures."""
+    command: str = ""
+    """The command that makes it, without steps."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What the card says beyond the recipe: for a generator all that its weights must be asked for with."""
+    half: bool = False
+    """Shipped as float16."""
 
 
 TRAINABLE: dict[str, Trainable] = {
-    "extractor:scene-clip": Trainable(scene_pairs.SCENE_CLIP, lambda pairs: pairs.model, pair_figures.figures),
+    "extractor:scene-clip": Trainable(
+        scene_pairs.SCENE_CLIP, lambda pairs: pairs.model, pair_figures.figures, "bench train extractor:scene-clip"
+    ),
     "extractor:scene-clip-independent": Trainable(
-        scene_pairs.SCENE_CLIP_INDEPENDENT, lambda pairs: pairs.model, pair_figures.figures
+        scene_pairs.SCENE_CLIP_INDEPENDENT, lambda pairs: pairs.model, pair_figures.figures,
+        "bench train extractor:scene-clip-independent",
     ),
     "extractor:scene-classifier": Trainable(
-        scene_classes.SCENE_CLASSIFIER, scene_classes.calibrated, scene_classes.accuracy
+        scene_classes.SCENE_CLASSIFIER, scene_classes.calibrated, scene_classes.accuracy,
+        "bench train extractor:scene-classifier",
     ),
-}
+}  # fmt: skip
+
+GENERATORS: dict[str, str] = {"flow": "bench.training.scene_flow"}
+"""Generator -> the module whose `trainable(name, how)` gives its Trainable."""
 
 
-def trainable(name: str) -> Trainable:
-    """What is trained under a name; UsageError for an unknown one."""
+def trainable(name: str, how: How | None = None) -> Trainable:
+    """What is trained under a name; UsageError for an unknown one. how: for generators."""
+    kind, _, plain = name.partition(":")
+    if kind == "generator" and plain in GENERATORS:
+        return importlib.import_module(GENERATORS[plain]).trainable(plain, how or How())
     if name not in TRAINABLE:
-        raise UsageError(f"Nothing that can be trained is called '{name}'.{did_you_mean(name, TRAINABLE)}")
+        known = [*TRAINABLE, *(f"generator:{g}" for g in GENERATORS)]
+        raise UsageError(f"Nothing that can be trained is called '{name}'.{did_you_mean(name, known)}")
     return TRAINABLE[name]
+
+
+def refuse_options(name: str, how: How, known: Mapping[str, str]) -> None:
+    """UsageError for settings that a family does not have; known: setting -> what it takes."""
+    for option in how.options:
+        if option not in known:
+            raise UsageError(f"The training of {name} has no setting '{option}'.{did_you_mean(option, known)}")
 
 
 def with_changes(recipe: Recipe, steps: int | None, seed: int | None) -> Recipe:
@@ -61,35 +93,3 @@ def with_changes(recipe: Recipe, steps: int | None, seed: int | None) -> Recipe:
     if seed is not None and seed != recipe.seed:
         recipe = dataclasses.replace(recipe, seed=seed, first=(100 + seed) * 1_000_000)
     return recipe
-
-
-def finish(trained: Trainable, recipe: Recipe, model: nn.Module, folder: Path, images: int) -> Path:
-    """Write NAME.safetensors, NAME.json (the card) and NAME.jsonl (the log); the path of the weights."""
-    from safetensors.torch import save
-
-    network = trained.shipped(model).to("cpu").eval()
-    weights = folder / f"{recipe.name}.safetensors"
-    state = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
-    write_atomic(weights, save(state))
-    with torch.inference_mode():
-        figures = trained.measure(network, "test", images)
-    card = {
-        "name": recipe.name,
-        "sha256": sha256(weights),
-        "bytes": weights.stat().st_size,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "recipe": json.loads(described(recipe)),
-        "command": _command(recipe, trained.recipe),
-        "figures": {"split": "test", "images": images, **{k: round(v, 6) for k, v in figures.items() if v == v}},
-        "made with": {"torch": torch.__version__, "machine": platform.machine(), "threads": torch.get_num_threads()},
-    }
-    write_atomic(folder / f"{recipe.name}.json", (json.dumps(card, indent=1) + "\n").encode())
-    with disk_errors(folder):
-        shutil.copyfile(folder / LOG, folder / f"{recipe.name}.jsonl")
-    return weights
-
-
-def _command(recipe: Recipe, base: Recipe) -> str:
-    text = f"bench train extractor:{recipe.name}"
-    text += f" --steps {recipe.steps}" if recipe.steps != base.steps else ""
-    return text + (f" --seed {recipe.seed}" if recipe.seed != base.seed else "")

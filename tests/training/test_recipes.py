@@ -14,7 +14,8 @@ from bench.cli import main
 from bench.errors import UsageError
 from bench.extractors.scene_judges import SHIPPED, SceneClassifierJudge
 from bench.extractors.scene_nets import SceneClassifier, pixels
-from bench.training import recipes, scene_classes
+from bench.training import scene_classes
+from bench.training.loop import described
 from bench.training.recipes import TRAINABLE, trainable, with_changes
 from bench.world.render import render
 from bench.world.split import scene_at
@@ -109,7 +110,7 @@ def test_what_is_shipped_is_what_its_card_says(name):
     weights, card = SHIPPED / f"{recipe.name}.safetensors", json.loads((SHIPPED / f"{recipe.name}.json").read_text())
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == card["sha256"]
     assert weights.stat().st_size == card["bytes"] <= 5_000_000
-    assert card["recipe"] == json.loads(recipes.described(recipe)), "the recipe has changed since these were trained"
+    assert card["recipe"] == json.loads(described(recipe)), "the recipe has changed since these were trained"
     log = [json.loads(line) for line in (SHIPPED / f"{recipe.name}.jsonl").read_text().splitlines()]
     assert log[-1]["step"] == recipe.steps
 

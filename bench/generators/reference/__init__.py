@@ -1,0 +1,1 @@
+"""Trained generators of scenes: small, distinct systems with a swappable fusion."""

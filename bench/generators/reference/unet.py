@@ -1,0 +1,109 @@
+"""A small U-Net that predicts the velocity of rectified flow, with a fusion strategy at four sites.
+
+Pixels are folded into channels (2 x 2 at 32 pixels, 4 x 4 at 64), so that both sizes cost the same: features are 16, 8
+and 4 wide. Learned maps at every scale tell positions apart, without which a fusion by the sentence alone could not
+place anything. Normalisation is by groups: an image does not depend on its batch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bench.fusion.base import BUDGET, TextContext
+from bench.generators.reference.fusing import MakeFusion as MakeFusion
+
+WIDTHS = (32, 64, 96)
+TIME_DIM = 128
+FOLD = {32: 2, 64: 4}
+"""Image side -> side of the pixel blocks that become channels."""
+
+
+class UNet(nn.Module):
+    """x (b, 3, s, s), t (b,) in [0, 1], TextContext -> (velocity (b, 3, s, s), auxiliary loss of the fusions)."""
+
+    def __init__(self, fusion: MakeFusion, text_dim: int, side: int = 64, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        fold = FOLD[side]
+        low, mid, high = widths
+        self.fold = fold
+        self.time = nn.Sequential(nn.Linear(TIME_DIM, TIME_DIM), nn.SiLU(), nn.Linear(TIME_DIM, TIME_DIM))
+        self.enter = nn.Conv2d(3 * fold * fold, low, 3, padding=1)
+        self.places = nn.ParameterList(nn.Parameter(0.02 * torch.randn(1, c, s, s)) for c, s in
+                                       ((low, 16), (mid, 8), (high, 4)))  # fmt: skip
+        self.down1, self.down2 = nn.Conv2d(low, mid, 3, 2, 1), nn.Conv2d(mid, high, 3, 2, 1)
+        self.up1, self.up2 = nn.Conv2d(high, mid, 3, padding=1), nn.Conv2d(mid, low, 3, padding=1)
+        self.left1, self.left2, self.bottom1 = Residual(low, low), Residual(mid, mid), Residual(high, high)
+        self.bottom2, self.right2, self.right1 = Residual(high, high), Residual(2 * mid, mid), Residual(2 * low, low)
+        self.look = Looking(high)
+        sites = ((mid, BUDGET), (high, BUDGET), (mid, BUDGET), (low, BUDGET // 2))
+        self.fusions = nn.ModuleList(fusion(c, text_dim, TIME_DIM, budget) for c, budget in sites)
+        self.leave = nn.Sequential(nn.GroupNorm(8, low), nn.SiLU(), nn.Conv2d(low, 3 * fold * fold, 3, padding=1))
+        nn.init.zeros_(self.leave[2].weight)
+        nn.init.zeros_(self.leave[2].bias)
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, context: TextContext) -> tuple[torch.Tensor, torch.Tensor]:
+        cond = self.time(time_code(t))
+        losses: list[torch.Tensor] = []
+
+        def fused(site: int, h: torch.Tensor) -> torch.Tensor:
+            out = self.fusions[site](h, context, cond)
+            losses.extend([out.loss] if out.loss is not None else [])
+            return out.h
+
+        a = self.left1(self.enter(F.pixel_unshuffle(x, self.fold)) + self.places[0], cond)
+        b = fused(0, self.left2(self.down1(a) + self.places[1], cond))
+        c = self.bottom1(self.down2(b) + self.places[2], cond)
+        c = self.bottom2(self.look(fused(1, c)), cond)
+        b = fused(2, self.right2(torch.cat([self.up1(doubled(c)), b], 1), cond))
+        a = fused(3, self.right1(torch.cat([self.up2(doubled(b)), a], 1), cond))
+        loss = torch.stack(losses).mean() if losses else x.new_zeros(())
+        return F.pixel_shuffle(self.leave(a), self.fold), loss
+
+
+class Residual(nn.Module):
+    """Two convolutions with the condition's gain and offset between them; the second is 0 at first."""
+
+    def __init__(self, given: int, made: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.GroupNorm(8, given), nn.SiLU(), nn.Conv2d(given, made, 3, padding=1))
+        self.affine = nn.Linear(TIME_DIM, 2 * made)
+        self.norm, self.second = nn.GroupNorm(8, made), nn.Conv2d(made, made, 3, padding=1)
+        self.skip = nn.Conv2d(given, made, 1) if given != made else nn.Identity()
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, h: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
+        gain, offset = self.affine(F.silu(cond))[:, :, None, None].chunk(2, 1)
+        return self.skip(h) + self.second(F.silu((1 + gain) * self.norm(self.first(h)) + offset))
+
+
+class Looking(nn.Module):
+    """Self-attention of the 4 x 4 map in four heads; 0 at first."""
+
+    def __init__(self, channels: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads, self.norm = heads, nn.GroupNorm(8, channels)
+        self.mixed, self.out = nn.Conv2d(channels, 3 * channels, 1), nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        rows = self.mixed(self.norm(h)).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(3, 4)
+        seen = F.scaled_dot_product_attention(rows[:, 0], rows[:, 1], rows[:, 2])
+        return h + self.out(seen.transpose(2, 3).flatten(1, 2).reshape(h.shape))
+
+
+def doubled(h: torch.Tensor) -> torch.Tensor:
+    """Twice the height and width, by repetition."""
+    return F.interpolate(h, scale_factor=2.0, mode="nearest")
+
+
+def time_code(t: torch.Tensor) -> torch.Tensor:
+    """(b,) in [0, 1] -> (b, TIME_DIM) sinusoids."""
+    rate = torch.exp(torch.linspace(0, math.log(1000.0), TIME_DIM // 2, device=t.device))
+    angle = t[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos()], 1)
