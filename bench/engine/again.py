@@ -93,11 +93,9 @@ def again(
         if list(ids) != content.ids() or (only and not only.startswith("first:")):
             only = str(Path(scratch) / "ids.txt")
             Path(only).write_text("".join(f"{i}\n" for i in ids), encoding="utf-8")
-        spec = dataclasses.replace(
-            run.spec, only=only, metrics=tuple(metrics), panel="", extractors=(), label="again", factors={}
-        )
+        spec = dataclasses.replace(run.spec, only=only, metrics=tuple(metrics), panel="", extractors=(), label="again")
         chosen = dataclasses.replace(options, root=Path(scratch) / "runs", dtype=_dtype(run), shard=None)
-        plan = plans.make(resolve(spec, opened, generator=generator), chosen.root)
+        plan = plans.make(resolve(spec, opened, generator=generator, device=chosen.device), chosen.root)
         if shards is not None:
             shutil.copytree(shards, plan.folder / "shards")
             (made,) = life.score_all([(plan, [member(plan)])], Session(chosen, Cache(chosen.root)))

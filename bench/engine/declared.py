@@ -19,6 +19,7 @@ from bench.discretion import is_private
 from bench.engine import plan as plans
 from bench.engine.consistency import Content, Finding, finding
 from bench.engine.resolve import Opened, open_dataset
+from bench.engine.systems import fused, system_of
 from bench.errors import BenchError
 from bench.formats.folders import file_digest
 from bench.registry import plain
@@ -209,12 +210,13 @@ def _worst(content: Content) -> Iterator[str]:
 
 
 def _digest(run: Run) -> Iterator[str]:
-    system = parse_system(run.spec.system)
+    system = system_of(run.spec)
     if said := foreign(system.generator):
         yield f"?cannot be computed: {said}"
         return
     try:
         generator = registry.create("generator", system.generator.name, system.generator.params)
+        fused(system, generator)
         if problems := generator.problems():
             yield f"?cannot be computed here: {problems[0]}"
             return
@@ -235,7 +237,7 @@ def _computed(run: Run, generator: Any) -> str:
     name, version = fields.pop("name", ""), fields.pop("version", 1)
     like: Any = SimpleNamespace(
         dataset=SimpleNamespace(plugin_name=name, version=version, identity=lambda: fields),
-        prompts=run.dataset.get("prompts"), generator=generator, system=parse_system(run.spec.system), spec=run.spec,
+        prompts=run.dataset.get("prompts"), generator=generator, system=system_of(run.spec), spec=run.spec,
         repeats=run.spec.repeats,
     )  # fmt: skip
     return plans.run_digest(like)

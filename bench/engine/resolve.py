@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import aliases, discretion, registry
+from bench.engine.systems import fused, recorded, system_of
 from bench.engine.visibility import OPEN, Visibility, keep_file, keep_samples, visibility
 from bench.errors import BenchError, DataError, UsageError
 from bench.formats.textfiles import lines, read_text
 from bench.registry import plain
-from bench.spec import Spec, System, digest, order_key, parse, parse_system
+from bench.spec import Spec, System, digest, order_key, parse
 from bench.study import merge_extractor
 from bench.types import MetricCard, Outcome, Request, RunSpec, Sample, View
 
@@ -85,14 +86,17 @@ def open_dataset(text: str, asked: str = "") -> Opened:
 
 
 def resolve(
-    spec: RunSpec, opened: Opened, notify: Callable[[str], None] = lambda line: None, generator: Any = None
-) -> Resolved:
+    spec: RunSpec, opened: Opened, notify: Callable[[str], None] = lambda line: None, generator: Any = None,
+    device: str = "cpu",
+) -> Resolved:  # fmt: skip
     """Generator, slice, metrics and extractors of a spec on its dataset; UsageError naming every problem found."""
     dataset, every = opened.dataset, opened.every
-    system = parse_system(spec.system)
+    system = system_of(spec)
     made = generator or build("generator", system.generator)
+    system = fused(system, made)
+    spec = recorded(spec, system, made)
     fail_on(made.problems())
-    made.setup(_context(spec, dataset, every, notify))
+    made.setup(_context(spec, dataset, every, notify, device))
     samples, whole = _slice(spec.only, every, made)
     if opened.seen.text:
         keep_samples(f"slice {prompts_digest(samples)}", samples, (spec.system, spec.label))
@@ -136,12 +140,14 @@ def _unique(dataset: Any) -> list[Sample]:
     return samples
 
 
-def _context(spec: RunSpec, dataset: Any, every: Mapping[str, Sample], notify: Callable[[str], None]) -> Any:
+def _context(
+    spec: RunSpec, dataset: Any, every: Mapping[str, Sample], notify: Callable[[str], None], device: str
+) -> Any:
     from bench.generators.base import Context
 
     return Context(
         samples=every, dataset=spec.dataset, training=dataset.training, load_image=dataset.load_image,
-        notify=notify,
+        notify=notify, device=device,
     )  # fmt: skip
 
 

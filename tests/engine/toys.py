@@ -9,7 +9,7 @@ from bench.datasets.base import Dataset
 from bench.extractors.base import Extractor
 from bench.generators.base import Generator
 from bench.metrics.base import Metric, mean_output
-from bench.registry import register
+from bench.registry import create, register
 from bench.types import Outcome, OutputCard, Sample, View
 
 COLOURS = ("red", "green", "blue", "white", "black", "grey", "yellow", "cyan")
@@ -168,3 +168,28 @@ class ToyDistance(Metric):
     def replicates(self, blocks):
         rows, which = torch.cat(self.toy_distance_g), torch.tensor(list(blocks))
         return {"value": np.array([float(self._value(rows[which != b])) for b in range(max(blocks) + 1)])}
+
+
+@register("generator", "toy-fused", summary="paints the colour of the prompt, darker by its strategy and training seed")
+class ToyFused(ToyPainter):
+    """A trained generator in small: takes a fusion strategy; `train_seed` is a factor of its runs."""
+
+    fusion = "film"
+    factors = ("train_seed",)
+
+    def __init__(self, train_seed: int = 0, broken: bool = False) -> None:
+        super().__init__()
+        self.train_seed, self.broken, self.strategy = train_seed, broken, None
+
+    def fuse(self, fusion):
+        create("fusion", fusion.name, {"channels": 8, "text_dim": 8, **fusion.params})
+        self.strategy = fusion
+
+    def problems(self):
+        return [f"no weights of {self.strategy}"] if self.broken else []
+
+    def identity(self):
+        return {"weights": f"{self.strategy} {self.train_seed}"}
+
+    def _one(self, request):
+        return super()._one(request) // (2 if str(self.strategy) == "none" else 1) + np.uint8(self.train_seed)

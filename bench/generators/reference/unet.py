@@ -1,8 +1,8 @@
 """A small U-Net that predicts the velocity of rectified flow, with a fusion strategy at four sites.
 
-Pixels are folded into channels (2 x 2 at 32 pixels, 4 x 4 at 64), so that both sizes cost the same: features are 16, 8
-and 4 wide. Learned maps at every scale tell positions apart, without which a fusion by the sentence alone could not
-place anything. Normalisation is by groups: an image does not depend on its batch.
+Pixels are folded into channels (4 x 4 at 32 pixels, 8 x 8 at 64), so that both sizes cost the same: features are 8 and
+4 wide. Learned maps at both scales tell positions apart, without which a fusion by the sentence alone could not place
+anything. Normalisation is by groups: an image does not depend on its batch.
 """
 
 from __future__ import annotations
@@ -16,32 +16,34 @@ from torch.nn import functional as F
 from bench.fusion.base import BUDGET, TextContext
 from bench.generators.reference.fusing import MakeFusion as MakeFusion
 
-WIDTHS = (32, 64, 96)
+WIDTHS = (64, 96)
+GRID = 8
+"""Side of the widest feature map, at every image side."""
 TIME_DIM = 128
-FOLD = {32: 2, 64: 4}
-"""Image side -> side of the pixel blocks that become channels."""
 
 
 class UNet(nn.Module):
-    """x (b, 3, s, s), t (b,) in [0, 1], TextContext -> (velocity (b, 3, s, s), auxiliary loss of the fusions)."""
+    """x (b, 3, s, s), t (b,) in [0, 1], TextContext -> (image or velocity (b, 3, s, s), auxiliary loss of the fusions).
 
-    def __init__(self, fusion: MakeFusion, text_dim: int, side: int = 64, widths: tuple[int, ...] = WIDTHS) -> None:
+    The strategy sits after the first block, in the middle, and after each of the last two blocks.
+    """
+
+    def __init__(self, fusion: MakeFusion, text_dim: int, side: int = 32, widths: tuple[int, int] = WIDTHS) -> None:
         super().__init__()
-        fold = FOLD[side]
-        low, mid, high = widths
-        self.fold = fold
+        self.fold = fold = side // GRID
+        wide, deep = widths
         self.time = nn.Sequential(nn.Linear(TIME_DIM, TIME_DIM), nn.SiLU(), nn.Linear(TIME_DIM, TIME_DIM))
-        self.enter = nn.Conv2d(3 * fold * fold, low, 3, padding=1)
+        self.enter = nn.Conv2d(3 * fold * fold, wide, 3, padding=1)
         self.places = nn.ParameterList(nn.Parameter(0.02 * torch.randn(1, c, s, s)) for c, s in
-                                       ((low, 16), (mid, 8), (high, 4)))  # fmt: skip
-        self.down1, self.down2 = nn.Conv2d(low, mid, 3, 2, 1), nn.Conv2d(mid, high, 3, 2, 1)
-        self.up1, self.up2 = nn.Conv2d(high, mid, 3, padding=1), nn.Conv2d(mid, low, 3, padding=1)
-        self.left1, self.left2, self.bottom1 = Residual(low, low), Residual(mid, mid), Residual(high, high)
-        self.bottom2, self.right2, self.right1 = Residual(high, high), Residual(2 * mid, mid), Residual(2 * low, low)
-        self.look = Looking(high)
-        sites = ((mid, BUDGET), (high, BUDGET), (mid, BUDGET), (low, BUDGET // 2))
+                                       ((wide, GRID), (deep, GRID // 2)))  # fmt: skip
+        self.down, self.up = nn.Conv2d(wide, deep, 3, 2, 1), nn.Conv2d(deep, wide, 3, padding=1)
+        self.left1, self.left2, self.bottom = Residual(wide, wide), Residual(deep, deep), Residual(deep, deep)
+        self.right2, self.right1 = Residual(2 * deep, deep), Residual(2 * wide, wide)
+        self.right0 = Residual(wide, wide)
+        self.look2, self.look1 = Looking(deep), Looking(wide)
+        sites = ((wide, BUDGET), (deep, BUDGET), (wide, BUDGET), (wide, BUDGET // 2))
         self.fusions = nn.ModuleList(fusion(c, text_dim, TIME_DIM, budget) for c, budget in sites)
-        self.leave = nn.Sequential(nn.GroupNorm(8, low), nn.SiLU(), nn.Conv2d(low, 3 * fold * fold, 3, padding=1))
+        self.leave = nn.Sequential(nn.GroupNorm(8, wide), nn.SiLU(), nn.Conv2d(wide, 3 * fold * fold, 3, padding=1))
         nn.init.zeros_(self.leave[2].weight)
         nn.init.zeros_(self.leave[2].bias)
 
@@ -54,12 +56,12 @@ class UNet(nn.Module):
             losses.extend([out.loss] if out.loss is not None else [])
             return out.h
 
-        a = self.left1(self.enter(F.pixel_unshuffle(x, self.fold)) + self.places[0], cond)
-        b = fused(0, self.left2(self.down1(a) + self.places[1], cond))
-        c = self.bottom1(self.down2(b) + self.places[2], cond)
-        c = self.bottom2(self.look(fused(1, c)), cond)
-        b = fused(2, self.right2(torch.cat([self.up1(doubled(c)), b], 1), cond))
-        a = fused(3, self.right1(torch.cat([self.up2(doubled(b)), a], 1), cond))
+        a = fused(0, self.left1(self.enter(F.pixel_unshuffle(x, self.fold)) + self.places[0], cond))
+        b = self.left2(self.down(a) + self.places[1], cond)
+        c = self.bottom(self.look2(fused(1, b)), cond)
+        c = self.right2(torch.cat([c, b], 1), cond)
+        a = fused(2, self.right1(torch.cat([self.up(doubled(c)), a], 1), cond))
+        a = fused(3, self.right0(self.look1(a), cond))
         loss = torch.stack(losses).mean() if losses else x.new_zeros(())
         return F.pixel_shuffle(self.leave(a), self.fold), loss
 
@@ -82,7 +84,7 @@ class Residual(nn.Module):
 
 
 class Looking(nn.Module):
-    """Self-attention of the 4 x 4 map in four heads; 0 at first."""
+    """Self-attention of the positions in four heads; 0 at first."""
 
     def __init__(self, channels: int, heads: int = 4) -> None:
         super().__init__()
