@@ -17,6 +17,7 @@ from bench.engine import plan as plans
 from bench.engine import rows as rows_of
 from bench.engine.cache import Cache
 from bench.engine.extract import extract, outstanding
+from bench.engine.footprint import Footprint
 from bench.engine.generate import Times, pace
 from bench.engine.options import Options, check_device
 from bench.engine.plan import Plan
@@ -43,7 +44,9 @@ def prepare(specs: Sequence[RunSpec], options: Options, generators: Mapping[str,
             if spec.dataset not in opened:
                 opened[spec.dataset] = open_dataset(spec.dataset, spec.visibility)
             told: list[str] = []
-            resolved = resolve(spec, opened[spec.dataset], told.append, (generators or {}).get(spec.label))
+            resolved = resolve(
+                spec, opened[spec.dataset], told.append, (generators or {}).get(spec.label), options.device
+            )
             found.append(inherited(plans.make(resolved, options.root)))
             for line in dict.fromkeys([*told, *resolved.notes]):
                 options.progress.line(f"{spec.label}: {line}")
@@ -101,13 +104,15 @@ def images(plan: Plan, session: Session, title: str) -> None:
     options.progress.phase(title, "images", sum(len(t.rows) for t in todos))
     began, forwards = time.perf_counter(), {e.key: e.forwards for e in eyes}
     times: Times = []
+    memory = Footprint(options.device)
     try:
         extract(plan, todos, eyes, session.cache, options, times)
     finally:
         plan.resolved.generator.close()
     seconds = time.perf_counter() - began
     rows = sum(len(t.rows) for t in todos)
-    _measured(plan, options, seconds, rows, {e.key: e.forwards - forwards[e.key] for e in eyes}, pace(times))
+    done = {e.key: e.forwards - forwards[e.key] for e in eyes}
+    _measured(plan, options, seconds, rows, done, pace(times), memory.peak())
 
 
 def _manifest(plan: Plan) -> None:
@@ -128,8 +133,9 @@ def _manifest(plan: Plan) -> None:
 
 
 def _measured(
-    plan: Plan, options: Options, seconds: float, rows: int, forwards: Mapping[str, int], made: Mapping[str, float]
-) -> None:
+    plan: Plan, options: Options, seconds: float, rows: int, forwards: Mapping[str, int], made: Mapping[str, float],
+    memory: int | None,
+) -> None:  # fmt: skip
     """Add a pass to measured.json; `made` is of the generator alone, empty where it made nothing."""
     path = plan.folder / ("measured.json" if options.shard is None else f"measured-{_lock_name(options)}.json")
     past: list[Any] = []
@@ -138,7 +144,7 @@ def _measured(
     now = {
         "seconds": round(seconds, 3), "rows": rows, "rows_per_second": round(rows / max(seconds, 1e-9), 3),
         "forwards": dict(forwards), "device": options.device, "dtype": options.dtype, "workers": options.threads,
-        **({"generation": dict(made)} if made else {}),
+        **({"memory": memory} if memory else {}), **({"generation": dict(made)} if made else {}),
     }  # fmt: skip
     store.write_json(path, {"passes": [*past, now]})
 

@@ -69,7 +69,7 @@ class _Gallery(Metric):
 @register(
     "metric",
     "r-precision",
-    summary="true prompt ranked first among 99 others, by cosine",
+    summary="true prompt ranked first among mismatched ones, by cosine",
     scope="gallery",
     direction="higher",
 )

@@ -25,5 +25,6 @@ def test_a_generators_time_is_kept_and_a_folders_is_not(tmp_path):
     assert first["generation"]["images"] == 3
     assert 0 < first["generation"]["low"] <= first["generation"]["median"] <= first["generation"]["high"]
     assert first["generation"]["seconds"] <= first["seconds"]
+    assert 10e6 < first.get("memory", 20e6) < 100e9, "bytes, where the kernel tells them"
     (other,) = store.read_json(Path(read.path) / "measured.json")["passes"]
     assert "generation" not in other and other["rows"] == 3

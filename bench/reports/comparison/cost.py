@@ -58,7 +58,7 @@ def _generated(system: int, one: Mapping[str, Any]) -> Cost:
     images, seconds = _number(made, "images") or 0.0, _number(made, "seconds")
     return Cost(
         system, _number(made, "median"), _number(made, "low"), _number(made, "high"),
-        images / seconds if seconds else None, int(images), _number(made, "memory"), str(one.get("device", "")), ALONE,
+        images / seconds if seconds else None, int(images), _number(one, "memory"), str(one.get("device", "")), ALONE,
     )  # fmt: skip
 
 

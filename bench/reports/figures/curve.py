@@ -135,6 +135,8 @@ def slope(material: Material, panel: Panel, line: Series) -> tuple[float, float 
     cells = [panel.cells[i] for i in line.systems]
     values = np.array([c.value for c in cells if c is not None], dtype=float)
     found = float(weights @ values)
+    if abs(found) <= 1e-12 * float(np.abs(weights) @ np.abs(values)):  # a rounding error of equal scores
+        found = 0.0
     if material.tables is not None and not (panel.row is not None and panel.row.output.estimator is None):
         try:
             both = joint(material, panel, members=line.systems)

@@ -16,6 +16,7 @@ from bench.reports.comparison.differences import Tables
 from bench.reports.comparison.forest import between
 from bench.reports.figures.catalog import figure
 from bench.reports.figures.critical_difference import cliques, levels, mean_ranks
+from bench.reports.figures.curve import Series, slope
 from bench.reports.figures.differences import bars
 from bench.reports.figures.frames import material_of
 from bench.reports.figures.material import Lacking
@@ -425,6 +426,14 @@ def test_a_curves_slope_is_exact_on_a_line_and_paired_where_prompts_are_shared()
     said = " ".join(t.get_text() for t in figure("curve", material_of(alone)).texts).replace("\n", " ")
     half = math.sqrt(2)
     assert f"slope +2.0 [+{2 - half:.1f}, +{2 + half:.1f}]" in said, "independent errors add up"
+
+
+def test_the_slope_of_equal_scores_is_0_and_no_rounding_error():
+    table = pd.DataFrame({"system": "s", "metric": "m", "value": 0.1, "x": [0.1, 0.2, 0.7], "direction": "higher"})
+    material = material_of(table)
+    (panel,) = material.panels
+    assert slope(material, panel, Series("s", (0, 1, 2), (0.1, 0.2, 0.7)))[0] == 0.0
+    assert "slope 0" in " ".join(t.get_text() for t in figure("curve", material).texts)
 
 
 def test_a_curve_of_runs_reads_parameters_of_systems(pair):
