@@ -162,6 +162,7 @@ def ahead(items: Iterable[T], work: Callable[[T], R], threads: int, window: int)
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
-        finally:
+        except GeneratorExit:  # nobody wants the rest; but what breaks in `items` leaves what came before it to be done
             for future in pending:
                 future.cancel()
+            raise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +24,8 @@ from bench.errors import StoreError
 from bench.spec import parse, safe_id
 from bench.types import Run, Sample, Score
 
+MOST_TOLD = 20
+"""Different lines of single images that a run repeats."""
 MOST_REFERENCES = 2000
 """Rows whose reference image is drawn for the report, where the dataset draws its references itself."""
 
@@ -85,8 +89,16 @@ def run_record(plan: Plan, pool: Sequence[Member], found: Scored, outcomes: pd.D
             "pool": [[m.folder.name, m.digest, m.shards] for m in pool] if spec.reference == "others" else [],
         },
         counts={str(k): int(v) for k, v in firsts["status"].value_counts().sort_index().items()},
-        notes=tuple(dict.fromkeys([*resolved.notes, *found.notes, *_other_sizes(outcomes, spec.size)])),
+        notes=tuple(dict.fromkeys([*resolved.notes, *found.notes, *_other_sizes(outcomes, spec.size), *_told(firsts)])),
     )  # fmt: skip
+
+
+def _told(outcomes: pd.DataFrame) -> list[str]:
+    """What the generator noted of single images (`info["notes"]`), counted: '3 of 40 images: the prompt was cut'."""
+    infos = (json.loads(text) for text in outcomes.get("info", ()) if '"notes"' in text)
+    lines = [line for info in infos if isinstance(info.get("notes"), list) for line in dict.fromkeys(info["notes"])]
+    counted = Counter(map(str, lines)).most_common(MOST_TOLD)
+    return [f"{count} of {len(outcomes)} images: {line}." for line, count in counted]
 
 
 def _condition(dataset: Any) -> dict[str, str]:
