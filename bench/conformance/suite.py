@@ -73,8 +73,10 @@ def _other(kind: str, spec: Spec) -> Iterator[Finding]:
 
 def _set_up(generator: Any) -> None:
     """With the first samples of the scenes: controls may look at their truth."""
+    from bench.engine.judging import lend
     from bench.generators.base import Context
 
     scenes = registry.create("dataset", "scenes", parse("scenes(size=8)").params)
     samples = {s.id: s for s in islice(scenes, _SAMPLES)}
-    generator.setup(Context(samples, "scenes(size=8)", scenes.training, scenes.load_image))
+    view = lend(generator, "cpu")
+    generator.setup(Context(samples, "scenes(size=8)", scenes.training, scenes.load_image, view=view))

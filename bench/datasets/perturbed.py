@@ -33,9 +33,9 @@ from bench.world.parsing import parse
     "dataset", "perturbed", summary="another dataset in other words: typos, drops, swaps, synonyms, contradictions"
 )
 class Perturbed(Dataset):
-    """base: a dataset's text form. kind: typos, drops, swaps, order, synonyms, paraphrase or contradiction.
-    strength: 0 to 1, the share of words (paraphrase, contradiction: of captions) that is touched. Samples with
-    nothing to touch are left out and counted."""
+    """base: a dataset's text form. kind: synonyms, paraphrase, case, punctuation (which keep the meaning), typos,
+    drops, swaps, order or contradiction. strength: 0 to 1, the share of words (paraphrase, contradiction: of captions)
+    that is touched. Samples with nothing to touch are left out and counted."""
 
     def __init__(self, base: str, kind: str = "typos", strength: float = 0.3) -> None:
         if kind not in perturbing.KINDS:
@@ -69,7 +69,7 @@ class Perturbed(Dataset):
 
     @cached_property
     def _samples(self) -> list[Sample]:
-        return [made for made in map(self._made, self.base) if made is not None]
+        return [made for made in map(self.reword, self.base) if made is not None]
 
     def __iter__(self) -> Iterator[Sample]:
         return iter(self._samples)
@@ -83,7 +83,8 @@ class Perturbed(Dataset):
         """What a run records."""
         return [f"{self.left_out} samples have nothing to perturb by {self.kind}."] if self.left_out else []
 
-    def _made(self, sample: Sample) -> Sample | None:
+    def reword(self, sample: Sample) -> Sample | None:
+        """A sample of the base in other words; None where there is nothing to touch."""
         told = _told(sample.prompt) if self.name == "scenes" else None
         draw = Draw("perturbed", self.kind, sample.id)
         kept: dict[str, Any] = {"id": f"{sample.id}~{self.kind}-{self.strength:g}", "group": sample.id}

@@ -40,6 +40,7 @@ _KEYS = {
     key: row[max(0, i - 1) : i] + row[i + 1 : i + 2]
     for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for i, key in enumerate(row)
 }  # fmt: skip
+_MARKS = (",", ";", "!", "...")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
@@ -113,11 +114,37 @@ def paraphrase(text: str, strength: float, draw: Draw) -> str:
     return draw.choice([o for o in openings if not text.lower().startswith(o)]) + body[:1].lower() + body[1:]
 
 
+def case(text: str, strength: float, draw: Draw) -> str:
+    """A share of the words in capitals, or with the case of the first letter turned."""
+
+    def turned(word: str, own: Draw) -> str:
+        other = word[0].swapcase() + word[1:]
+        return word.upper() if len(word) > 1 and word != word.upper() and own.below(2) else other
+
+    return _each_word(text, strength, draw, lambda w: w[0].swapcase() != w[0], turned)
+
+
+def punctuation(text: str, strength: float, draw: Draw) -> str:
+    """A share of the words with marks behind them that say nothing, or without the marks that were there."""
+    found = []
+    for i, word in enumerate(text.split()):
+        own = Draw(draw.state, i)
+        bare = word.rstrip(",.;:!?")
+        if bare and own.unit() < strength:
+            word = bare if bare != word and own.below(2) else bare + own.choice([m for m in _MARKS if bare + m != word])
+        found.append(word)
+    return " ".join(found)
+
+
 Perturbation = Callable[[str, float, Draw], str]
 KINDS: dict[str, Perturbation] = {
     "typos": typos, "drops": drops, "swaps": swaps, "order": order, "synonyms": synonyms, "paraphrase": paraphrase,
-    "contradiction": contradiction,
+    "contradiction": contradiction, "case": case, "punctuation": punctuation,
 }  # fmt: skip
+PRESERVING: tuple[str, ...] = ("synonyms", "paraphrase", "case", "punctuation")
+"""Kinds that leave what a caption means as it is: a system that understands it draws the same."""
+CHANGING: tuple[str, ...] = ("drops", "swaps", "order", "contradiction")
+"""Kinds that leave another meaning, or none. Typos are between the two: people read through them."""
 
 
 def applies(kind: str, text: str) -> bool:
@@ -126,9 +153,11 @@ def applies(kind: str, text: str) -> bool:
     table = {"synonyms": SYNONYMS, "contradiction": _OPPOSITES}.get(kind)
     if table is not None:
         return any(w.lower() in table for w in _WORD.findall(text))
+    if kind == "case":
+        return any(w[0].swapcase() != w[0] for w in _WORD.findall(text))
     if kind == "typos":
         return any(len(w) >= 4 for w in _WORD.findall(text))
-    return len(words) >= (1 if kind == "paraphrase" else 2)
+    return len(words) >= (1 if kind in ("paraphrase", "punctuation") else 2)
 
 
 def _replaced(table: dict[str, tuple[str, ...]]) -> Callable[[str, Draw], str]:

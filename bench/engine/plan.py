@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
+from bench.engine import judging
 from bench.engine.resolve import Resolved
 from bench.spec import digest, order_key, safe_id, seed_for
 from bench.types import Request, Sample
@@ -131,6 +132,8 @@ def system_identity(resolved: Resolved) -> dict[str, Any]:
         "params": {k: v for k, v in params.items() if k not in skip},
         "identity": dict(generator.identity()),
     }
+    if judges := judging.recorded(generator):
+        found["judges"] = judges
     if spec.fusion is not None:
         found["fusion"] = {
             "name": spec.fusion.name,

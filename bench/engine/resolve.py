@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import aliases, discretion, registry
+from bench.engine import judging
 from bench.engine.systems import fused, recorded, system_of
 from bench.engine.visibility import OPEN, Visibility, keep_file, keep_samples, visibility
 from bench.errors import BenchError, DataError, UsageError
@@ -95,8 +96,8 @@ def resolve(
     made = generator or build("generator", system.generator)
     system = fused(system, made)
     spec = recorded(spec, system, made)
-    fail_on(made.problems())
-    made.setup(_context(spec, dataset, every, notify, device))
+    fail_on([*made.problems(), *judging.lack(made)])
+    made.setup(_context(spec, dataset, every, notify, device, made))
     samples, whole = _slice(spec.only, every, made)
     if opened.seen.text:
         keep_samples(f"slice {prompts_digest(samples)}", samples, (spec.system, spec.label))
@@ -111,7 +112,7 @@ def resolve(
         repeats,
         prompts_digest(samples),
         whole,
-        notes=(*dataset.notes(), *made.notes()),
+        notes=(*dataset.notes(), *made.notes(), *judging.noted(made)),
         seen=opened.seen,
     )
     return with_metrics(resolved, spec)
@@ -141,13 +142,13 @@ def _unique(dataset: Any) -> list[Sample]:
 
 
 def _context(
-    spec: RunSpec, dataset: Any, every: Mapping[str, Sample], notify: Callable[[str], None], device: str
+    spec: RunSpec, dataset: Any, every: Mapping[str, Sample], notify: Callable[[str], None], device: str, generator: Any
 ) -> Any:
     from bench.generators.base import Context
 
     return Context(
         samples=every, dataset=spec.dataset, training=dataset.training, load_image=dataset.load_image,
-        notify=notify, device=device,
+        notify=notify, device=device, view=judging.lend(generator, device),
     )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 import torch
 
 from bench import registry, store
+from bench.engine import judging, views
 from bench.engine import rows as rows_of
-from bench.engine import views
 from bench.engine.chance import EXCHANGED, PERMUTATIONS, Matcher, permutable, permutation
 from bench.engine.looks import Eye
 from bench.engine.plan import Plan, blocks, dataset_identity, own_identity
@@ -115,6 +115,11 @@ def _generated(card: MetricCard) -> set[str]:
     return {plain("extractor", v.extractor) for v in card.views.values() if v.subject == "generated" and v.extractor}
 
 
+def _extractors(card: MetricCard) -> list[str]:
+    """All that a metric looks through, as plain texts."""
+    return sorted({plain("extractor", v.extractor) for v in card.views.values() if v.extractor})
+
+
 def _work(asked: Asked, plan: Plan) -> _Work:
     metric = copy.deepcopy(asked.metric)
     twins: list[tuple[Any, Mapping[str, Sample]]] = []
@@ -164,7 +169,8 @@ def _finish(
         protocol["common"] = digest(sorted(common))
     mark = digest(protocol)
     scored.protocols[mark] = protocol
-    base = Score(asked.text, "", None, n=len(work.rows), policy=protocol["missing"], protocol=mark)
+    note = judging.mark([eyes[e].extractor for e in _extractors(asked.card)], plan.resolved.generator)
+    base = Score(asked.text, "", None, n=len(work.rows), policy=protocol["missing"], protocol=mark, note=note)
     rows = Rows.of(outcomes, work.rows, plan.resolved.samples)
     try:
         metric.need(len(work.rows))
@@ -250,7 +256,7 @@ def _protocol(asked: Asked, plan: Plan, eyes: Mapping[str, Eye], reference: Refe
     resolved, card = plan.resolved, asked.card
     spec = parse(asked.text)
     subjects = {v.subject for v in card.views.values()}
-    used = sorted({plain("extractor", v.extractor) for v in card.views.values() if v.extractor})
+    used = _extractors(card)
     params = registry.resolved("metric", spec.name, spec.params)
     return {
         "metric": spec.name,

@@ -32,7 +32,25 @@ class Context:
     device: str = "cpu"
     """Where networks are to run; never part of an identity."""
     view: Callable[..., Any] | None = None
-    """`view(output, extractor, images, samples)`: a judgement while generating; recorded as *not independent*."""
+    """`view(output, extractor, images, samples)`: a judgement while generating; recorded as *not independent*.
+
+    output: 'features', 'logits', 'detections', ...; extractor: one of the generator's `judges`; images: uint8 arrays
+    (h, w, 3), one a sample, or None for the samples' prompts. Gives a float tensor (n, ...) or a list of length n."""
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """How a flow draws some requests, for those who combine the predictions of several (tensors of torch)."""
+
+    start: Any
+    """(b, c, h, w): the noise of the requests' seeds, at t = 1."""
+    velocities: Callable[[Any, float], tuple[Any, Any]]
+    """(x, t in (0, 1]) -> the velocity (x - image) / t with the requests' texts, and the one with the empty text."""
+    guidance: float
+    """v = empty + guidance (text - empty) is what it follows when it draws alone."""
+    steps: int
+    finish: Callable[[Any], Sequence[Any]]
+    """x at t = 0 -> images, uint8 (h, w, 3)."""
 
 
 class Generator:
@@ -55,6 +73,9 @@ class Generator:
     name and kept in digests."""
     batch_size: int = 16
     """How many requests the engine hands over at once."""
+    judges: Sequence[str] = ()
+    """Extractors, in text form, that it asks through `context.view`: they are part of the system, and scores by them
+    are marked as not independent."""
 
     def fuse(self, fusion: Spec) -> None:
         """Take a fusion strategy, before anything else; with `fusion` declared the engine always calls it, with that
@@ -88,6 +109,17 @@ class Generator:
         Raise only when nothing more can be made: the failure of one image is `Outcome(status='failed', reason=...)`.
         """
         raise NotImplementedError
+
+    def denoiser(self, requests: Sequence[Request]) -> Denoiser:
+        """Optional: how a flow draws these requests (at most a batch). UsageError for generators that are no flow."""
+        name = getattr(self, "plugin_name", "This generator")
+        raise UsageError(f"{name} predicts no velocity to combine with another's; flow, for instance, does.")
+
+    def attack(self, requests: Sequence[Request], eps: float, kind: str) -> Iterable[Any | Outcome]:
+        """Optional: `generate` with every word embedding moved by `eps` times the embeddings' root mean square in each
+        coordinate: up the gradient of its own loss (kind='fgsm'), or by random signs ('random')."""
+        name = getattr(self, "plugin_name", "This generator")
+        raise UsageError(f"{name} gives no gradients of its word embeddings to attack it by; flow, for instance, does.")
 
     def close(self) -> None:
         """Called once at the end, also after a failure."""

@@ -141,8 +141,9 @@ def _unscored(asked: Asked, entry: Entry, protocol: Any) -> str:
 def _noted(one: Cell, asked: Asked, held: Sequence[tuple[Entry, Score]], reason: str) -> Cell:
     """The cell with what must be known of it: not compared and why, or a judge that is not independent."""
     notes = [one.note, reason if one.value is not None else ""]
-    for entry, score in held[:1]:
-        if entry.card and one.value is not None:
+    for entry, score in held[:1] if one.value is not None else ():
+        notes.append(score.note)  # a judge that was asked while the images were made
+        if entry.card:
             notes.append(systemcard.not_independent(entry.card, entry.run).get(score.metric, ""))
     return replace(one, note="; ".join(dict.fromkeys(n for n in notes if n)))
 
