@@ -133,6 +133,7 @@ def word_weights(scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)  # what is kept must serve training too, whoever asks first
 def position_code(channels: int, height: int, width: int) -> torch.Tensor:
     """(1, channels, height, width) sinusoids of row and column, as Vaswani et al. 2017 have them for a sequence."""
     quarter = max(1, math.ceil(channels / 4))

@@ -1,0 +1,299 @@
+"""Two players on scenes: a painter and a critic, what keeps them in balance, and what is remembered of their past.
+
+A step is one of the critic and one of the painter, on one batch. All that is random in it is drawn from the number of
+its first row, and the past (running means of the weights, pool of painted images) is part of the state, so that a
+training that was killed ends with the same bits. A system is a subclass that says what its players learn beyond the
+adversarial game.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from bench.errors import UsageError, did_you_mean
+from bench.fusion.base import TextContext
+from bench.generators.reference.gan_nets import LATENT, Critic, Painted
+from bench.training.gan_batches import GanBatch, gan_batch
+from bench.training.gan_losses import (
+    LOSSES,
+    critic_loss,
+    distance,
+    matching_aware,
+    normalised,
+    painter_loss,
+    r1,
+    seeking,
+)
+from bench.world.tokens import CONTEXT, PAD
+
+Parts = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Play:
+    """How the game is played; a mitigation is off at 0."""
+
+    loss: str = "hinge"
+    """hinge, logistic or rp."""
+    r1: float = 0.2
+    """Weight of the penalty on the gradient to real images; rp also has that to painted ones (R2)."""
+    lazy: int = 8
+    """The gradient penalties are taken at every so many steps, so many times as strong."""
+    matching: float = 0.0
+    """Weight of the matching-aware penalty (DF-GAN: 2), at every step."""
+    spectral: bool = False
+    """Spectral norm on the critic's layers."""
+    history: float = 0.0
+    """Weight of Salimans' penalty on both players."""
+    pool: float = 0.0
+    """Share of painted images that the critic sees from the pool of past ones."""
+    mean: float = 0.998
+    """Decay of the running mean of the painter's weights, which is what draws; 0: the last weights."""
+    seeking: float = 0.0
+    """Weight of the mode-seeking term."""
+    attributes: float = 0.0
+    """Weight of an auxiliary head that names colours and shapes (TAC-GAN, Dash et al. 2017, arXiv:1703.06412)."""
+    between: float = 0.0
+    """Share of rows that the painter learns on the mean of two sentences (GAN-INT)."""
+    edge: float = 2.0
+    """The critic's rate, as a multiple of the painter's."""
+    grow: float = 0.5
+    """Share of the training after which scenes of several objects come in."""
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise UsageError(f"There is no adversarial loss '{self.loss}'.{did_you_mean(self.loss, LOSSES)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not 0 <= value < float("inf"):
+                raise UsageError(f"The setting {field.name} of the two players is a number from 0 on; got {value}.")
+        for name in ("pool", "between", "mean", "grow"):
+            if getattr(self, name) > 1:
+                raise UsageError(f"The setting {name} of the two players is a share from 0 to 1.")
+        if self.lazy < 1:
+            raise UsageError(f"lazy is a number of steps, 1 or more; got {self.lazy}.")
+
+
+def play_of(given: Mapping[str, str], base: Play) -> Play:
+    """`base` with settings as a command gives them; UsageError for one that is unknown or no number."""
+    kinds = {field.name: type(getattr(base, field.name)) for field in fields(Play)}
+    found: dict[str, Any] = {}
+    for name, text in given.items():
+        if name not in kinds:
+            raise UsageError(f"The two players have no setting '{name}'.{did_you_mean(name, kinds)}")
+        words = {"true": True, "false": False}
+        try:
+            found[name] = words[text.casefold()] if kinds[name] is bool else kinds[name](text)
+        except (ValueError, KeyError):
+            raise UsageError(f"The setting {name} is {_KINDS[kinds[name]]}; got '{text}'.") from None
+    return Play(**{**vars(base), **found})
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+POOL = 50
+"""Painted images that are kept (Shrivastava et al. 2017, arXiv:1612.07828, as CycleGAN has it)."""
+
+
+class Players(nn.Module):
+    """Painter, critic and their past."""
+
+    def __init__(self, painter: nn.Module, critic: Critic, play: Play, steps: int, blind: bool = False) -> None:
+        super().__init__()
+        self.painter, self.critic = painter, normalised(critic) if play.spectral else critic
+        self.play, self.steps, self.blind = play, steps, blind
+        self.mean = copy.deepcopy(painter).requires_grad_(False)
+        self.naming = nn.Linear(critic.width * 16, 14) if play.attributes else None
+        side = painter.canvas.side
+        if play.pool:
+            self.register_buffer("pool_images", torch.zeros(POOL, 3, side, side))
+            self.register_buffer("pool_ids", torch.zeros(POOL, CONTEXT, dtype=torch.long))
+            self.register_buffer("pooled", torch.zeros((), dtype=torch.long))
+        if play.history:
+            self.past = nn.ModuleDict({
+                name: nn.ParameterList(nn.Parameter(p.detach().clone(), requires_grad=False) for p in some)
+                for name, some in (("painter", painter.parameters()), ("critic", self.critic.parameters()))
+            })  # fmt: skip
+        self.watched: dict[str, list[torch.Tensor]] = {}
+
+    # ---- what a system says ----
+
+    def teach_critic(self, batch: GanBatch, seen: torch.Tensor, context: TextContext) -> Parts:
+        """What the critic learns on real pairs beyond the game; seen, context: its features of them."""
+        return {}
+
+    def teach_painter(self, batch: GanBatch, painted: Painted, seen: torch.Tensor, context: TextContext) -> Parts:
+        """What the painter learns beyond the game; seen, context: the critic's features of what is painted."""
+        return {}
+
+    def extra(self) -> list[nn.Parameter]:
+        """Parameters that the critic's optimiser trains beside the critic."""
+        return list(self.naming.parameters()) if self.naming is not None else []
+
+    # ---- a step ----
+
+    def optimisers(self, rate: float) -> list[Optimizer]:
+        """The painter's and the critic's."""
+        trained = [p for p in self.painter.parameters() if p.requires_grad]
+        critic = [*self.critic.parameters(), *self.extra()]
+        return [
+            torch.optim.Adam(trained, lr=rate, betas=(0.0, 0.99)),
+            torch.optim.Adam(critic, lr=rate * self.play.edge, betas=(0.0, 0.99)),
+        ]
+
+    def batch(self, step: int, first: int, rows: int) -> GanBatch:
+        """The rows of a step, on the players' device."""
+        ones = 1.0 if step < self.play.grow * self.steps else 0.5
+        found = gan_batch(first, rows, self.painter.canvas.side, ones).to(self.device)
+        if self.blind:
+            found = GanBatch(**{**vars(found), **{k: found.ids * 0 + PAD for k in ("ids", "swapped", "wrong")}})
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def learn(self, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
+        """One step of each player; the losses' parts for the log."""
+        batch = self.batch(step, first, rows)
+        draw = torch.Generator().manual_seed(first)
+        painter, critic = optimisers[:2]
+        z = torch.randn(rows, LATENT, generator=draw).to(self.device)
+        painted = self.painter(z, batch.ids)
+        told = self.critic_parts(batch, painted.images.detach(), step, draw)
+        descend(critic, told)
+        found = self.painter_parts(batch, z, painted, draw)
+        self._watch("pull", descend(painter, found))
+        return {**{f"critic {k}": v for k, v in told.items()}, **{f"painter {k}": v for k, v in found.items()}}
+
+    def critic_parts(self, batch: GanBatch, images: torch.Tensor, step: int, draw: torch.Generator) -> Parts:
+        """The parts of the critic's loss; images: just painted, (b, 3, s, s)."""
+        play, b = self.play, len(images)
+        shown, ids = self._from_pool(images, batch.ids, draw) if play.pool else (images, batch.ids)
+        penalised = bool(play.r1) and step % play.lazy == 0
+        real = batch.images.clone().requires_grad_(penalised or bool(play.matching))
+        shown = shown.clone().requires_grad_(penalised and play.loss == "rp")
+        contexts = _split(self.critic.read(torch.cat([batch.ids, batch.wrong])), b)
+        contexts += [self.critic.read(ids)] if play.pool else []
+        seen, of_painted = self.critic.see(torch.cat([real, shown])).split(b)
+        good = self.critic.judge(seen, contexts[0])
+        fake = self.critic.judge(of_painted, contexts[2 if play.pool else 0])
+        wrong = fake.detach() if self.blind else self.critic.judge(seen, contexts[1])
+        self._watch("apart", (good > fake).float().mean())
+        parts = {"game": critic_loss(play.loss, good, fake, wrong)}
+        if penalised:
+            penalty = r1(good, real) + (r1(fake, shown) if play.loss == "rp" else 0.0)
+            parts["gradient"] = play.r1 * play.lazy * penalty
+        if play.matching:
+            parts["matching"] = play.matching * matching_aware(good, [real, contexts[0].sentence, contexts[0].words])
+        if play.history:
+            parts["history"] = play.history * distance(self.critic.parameters(), self.past["critic"])
+        if self.naming is not None:
+            parts["names"] = play.attributes * self._named(seen, batch.shown)
+        return {**parts, **self.teach_critic(batch, seen, contexts[0])}
+
+    def painter_parts(self, batch: GanBatch, z: torch.Tensor, painted: Painted, draw: torch.Generator) -> Parts:
+        """The parts of the painter's loss; the critic is looked through, not trained."""
+        play = self.play
+        self.critic.requires_grad_(False)
+        context = self.critic.read(batch.ids)
+        if play.between:
+            rows = max(2, round(play.between * len(z)))
+            mixed = _between(self.painter.read(batch.ids[:rows]))
+            images = torch.cat([self.painter.paint(z[:rows], mixed).images, painted.images[rows:]])
+            painted = painted._replace(images=images)
+            context = _joined(_between(_rows(context, slice(0, rows))), _rows(context, slice(rows, None)))
+        seen = self.critic.see(painted.images)
+        real = self.critic.judge(self.critic.see(batch.images), context).detach() if play.loss == "rp" else None
+        parts = {"game": painter_loss(play.loss, self.critic.judge(seen, context), real)}
+        if painted.loss.requires_grad:
+            parts["fusion"] = painted.loss
+        if play.history:
+            parts["history"] = play.history * distance(self.painter.parameters(), self.past["painter"])
+        if play.seeking:
+            w = torch.randn(z.shape, generator=draw).to(z)
+            parts["modes"] = play.seeking * seeking(painted.images, self.painter(w, batch.ids).images, z, w)
+        if self.naming is not None:
+            parts["names"] = play.attributes * self._named(seen, batch.shown)
+        parts |= self.teach_painter(batch, painted, seen, context)
+        self.critic.requires_grad_(True)
+        return parts
+
+    def _named(self, seen: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+        assert self.naming is not None
+        return nn.functional.binary_cross_entropy_with_logits(self.naming(seen.flatten(1)), shown)
+
+    # ---- the past ----
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """Take the weights that a step left into the running means; step counts from 1."""
+        keep = min(self.play.mean, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.mean.parameters()), list(self.painter.parameters()), 1 - keep)
+        if self.play.history:
+            for name, module in (("painter", self.painter), ("critic", self.critic)):
+                torch._foreach_lerp_(list(self.past[name]), list(module.parameters()), 1 / (1 + step))
+
+    @torch.no_grad()
+    def _from_pool(
+        self, images: torch.Tensor, ids: torch.Tensor, draw: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the critic is shown: `pool` of the rows are exchanged for past ones, which they replace in the pool."""
+        images, ids = images.clone(), nn.functional.pad(ids, (0, CONTEXT - ids.shape[1]), value=PAD)
+        swap = torch.rand(len(images), generator=draw) < self.play.pool
+        places = torch.randint(POOL, (len(images),), generator=draw)
+        for row in range(len(images)):
+            if self.pooled < POOL:
+                self.pool_images[self.pooled], self.pool_ids[self.pooled] = images[row], ids[row]
+                self.pooled += 1
+            elif swap[row]:
+                at = int(places[row])
+                old = self.pool_images[at].clone(), self.pool_ids[at].clone()
+                self.pool_images[at], self.pool_ids[at] = images[row], ids[row]
+                images[row], ids[row] = old
+        return images, ids
+
+    # ---- what is watched ----
+
+    def _watch(self, name: str, value: torch.Tensor) -> None:
+        self.watched.setdefault(name, []).append(value.detach())
+
+    def watch(self) -> dict[str, float]:
+        """Means since the last look: `apart`, the share of pairs of a real and a painted image that the critic tells
+        apart, and `pull`, the norm of the painter's gradient."""
+        found = {name: float(torch.stack(values).mean()) for name, values in self.watched.items()}
+        self.watched = {}
+        return found
+
+
+def descend(optimiser: Optimizer, parts: Parts) -> torch.Tensor:
+    """A step down the sum of the parts, its gradient cut at norm 10; the norm before the cut."""
+    optimiser.zero_grad(set_to_none=True)
+    torch.stack(list(parts.values())).sum().backward()
+    some = [p for group in optimiser.param_groups for p in group["params"]]
+    norm = nn.utils.clip_grad_norm_(some, 10.0)
+    optimiser.step()
+    return norm
+
+
+def _split(context: TextContext, rows: int) -> list[TextContext]:
+    return [TextContext(*parts) for parts in zip(*(part.split(rows) for part in context), strict=True)]
+
+
+def _rows(context: TextContext, some: slice) -> TextContext:
+    return TextContext(*(part[some] for part in context))
+
+
+def _joined(one: TextContext, other: TextContext) -> TextContext:
+    return TextContext(*(torch.cat(parts) for parts in zip(one, other, strict=True)))
+
+
+def _between(context: TextContext) -> TextContext:
+    """Sentences half way to the next row's."""
+    return context._replace(sentence=(context.sentence + context.sentence.roll(1, 0)) / 2)

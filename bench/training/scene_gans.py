@@ -1,0 +1,122 @@
+"""Recipes of the adversarial generators: `bench train generator:cgan --fusion F --seed S`, and iten, cman, wirn, titan.
+
+The first part of a training shows single objects, the rest half of them. What is shipped is the running mean of the
+painter and the critic as it stands. Held-out figures, the count of modes and what the players watch are logged at every
+checkpoint, and a sentence says when the game has gone wrong.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.errors import UsageError
+from bench.generators.reference.fusing import about, maker, weights_name
+from bench.generators.reference.gan_nets import Canvas, Pair, latents
+from bench.generators.reference.text import ids_of
+from bench.registry import load
+from bench.spec import Spec, canonical, parse
+from bench.training import gan_monitors
+from bench.training.captioned import first_row, pixels_of
+from bench.training.drawn import figures
+from bench.training.gan_losses import plain
+from bench.training.gan_systems import SYSTEMS
+from bench.training.loop import Recipe
+from bench.training.players import Play, Players, play_of
+from bench.training.recipes import How, Trainable
+from bench.training.sheets import sheet
+
+_log = logging.getLogger("bench")
+STEPS, QUICK_STEPS = 6000, 1500
+ROWS = 32
+RATE = 1e-3
+PLAY: dict[str, Play] = {
+    "cgan": Play(),
+    "iten": Play(),
+    "cman": Play(),
+    "wirn": Play(),
+    "titan": Play(),
+}
+"""How each system is played; found by short trials on one thread (docs/gan-family.md)."""
+_BATCH = 64
+
+
+def drawn(painter: Any, texts: Sequence[str], seeds: Sequence[int], blind: bool = False) -> np.ndarray:
+    """Captions and seeds -> uint8 (n, side, side, 3)."""
+    device = next(painter.parameters()).device
+    parts = []
+    with torch.inference_mode():
+        for at in range(0, len(texts), _BATCH):
+            some = ["" if blind else text for text in texts[at : at + _BATCH]]
+            z = latents(seeds[at : at + _BATCH]).to(device)
+            parts.append(pixels_of(painter(z, ids_of(some).to(device)).images))
+    return np.concatenate(parts)
+
+
+def evaluate(name: str, players: Players, images: int) -> Mapping[str, float]:
+    """Held-out figures of the running mean, its modes, and what was watched; warns where they are beyond bounds."""
+    found = looked_at(players.mean, "val", images, players.blind) | players.watch()
+    for sentence in gan_monitors.told(found):
+        _log.warning("%s: %s", name, sentence)
+    return found
+
+
+def looked_at(painter: Any, split: str, images: int, blind: bool) -> dict[str, float]:
+    """Figures of a painter by the analytic detector, and its modes."""
+
+    def draw(texts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        return drawn(painter, texts, seeds, blind)
+
+    return {**figures(draw, images, split), **gan_monitors.figures(draw)}
+
+
+def shipped(players: Players) -> Pair:
+    """The running mean of the painter, and the critic with plain weights."""
+    return Pair(players.mean, plain(players.critic))
+
+
+def trainable(name: str, how: How) -> Trainable:
+    """`bench train generator:NAME` for the five systems."""
+    system = load("generator", name)
+    fusion = _fusion(system, how.fusion)
+    play = play_of(how.options, PLAY[name])
+    settings = {k: v for k, v in vars(play).items() if v != getattr(PLAY[name], k)}
+    steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
+    title = weights_name(name, how.side, fusion, how.blind, how.seed, canonical(settings) if settings else "")
+    recipe = Recipe(
+        title, lambda: SYSTEMS[name](maker(fusion), Canvas(how.side), play, steps, how.blind), _no_losses,
+        lambda players, images: evaluate(title, players, images),
+        steps=steps, rows=ROWS, first=first_row(how.seed), seed=how.seed, rate=RATE, decay=0.0,
+        warm=min(100, max(1, steps // 10)), every=500, held_out=200, last=0.1, after=Players.follow,
+        optimisers=lambda players: players.optimisers(RATE), learn=Players.learn,
+        sheet=lambda players: sheet(lambda texts, seeds: drawn(players.mean, texts, seeds, players.blind)),
+    )  # fmt: skip
+    return Trainable(
+        recipe, shipped, lambda pair, split, images: looked_at(pair.painter, split, images, how.blind),
+        _command(name, fusion, how, settings, steps),
+        {**about(name, how.side, fusion, how.blind, how.seed), "settings": dataclasses.asdict(play)}, half=True,
+    )  # fmt: skip
+
+
+def _fusion(system: Any, given: str) -> Spec:
+    fusion = parse(given or system.fusion)
+    if not system.swappable and fusion.name != system.fusion:
+        raise UsageError(
+            f"{system.plugin_name} joins text and image in a way of its own; leave --fusion out (got '{fusion}')."
+        )
+    return fusion
+
+
+def _command(name: str, fusion: Spec, how: How, settings: Mapping[str, Any], steps: int) -> str:
+    text = f"bench train generator:{name} --fusion {fusion} --side {how.side} --seed {how.seed}"
+    text += "".join(f" --option {k}={v}" for k, v in settings.items())
+    return text + " --blind" * how.blind + f" --steps {steps}"
+
+
+def _no_losses(players: Any, step: int, first: int, rows: int) -> Mapping[str, torch.Tensor]:
+    raise NotImplementedError("two players learn by turns")

@@ -1,0 +1,244 @@
+"""Two players: the same bits after a kill, what each mitigation changes, the monitors, the commands' settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from bench.errors import UsageError
+from bench.generators.reference.fusing import maker
+from bench.generators.reference.gan_nets import LATENT, Canvas
+from bench.spec import parse
+from bench.training import gan_monitors, scene_gans
+from bench.training.gan_batches import gan_batch
+from bench.training.gan_systems import SYSTEMS
+from bench.training.loop import train
+from bench.training.players import POOL, Play, play_of
+from bench.training.recipes import How, trainable
+from bench.world.description import Described, Understanding, meaning
+from bench.world.grammar import layout
+from bench.world.parsing import parse as read
+from bench.world.render import render
+from bench.world.tokens import PAD, WORDS
+
+OWN = {"cgan": "concat", "iten": "film", "cman": "attention", "wirn": "none", "titan": "none"}
+
+
+def players(name="cgan", steps=20, blind=False, seed=0, **settings):
+    torch.manual_seed(seed)
+    play = dataclasses.replace(scene_gans.PLAY[name], **settings)
+    return SYSTEMS[name](maker(parse(OWN[name])), Canvas(32), play, steps, blind)
+
+
+def moved(made, steps, rows=4, first=1_000_000_000):
+    optimisers = made.optimisers(1e-3)
+    told = []
+    for step in range(steps):
+        told.append({k: float(v.detach()) for k, v in made.learn(optimisers, step, first + step * rows, rows).items()})
+        made.follow(step + 1)
+    return told
+
+
+def recipe_of(name, steps=6, **options):
+    how = How(steps=steps, options={k: str(v) for k, v in options.items()})
+    recipe = trainable(f"generator:{name}", how).recipe
+    return dataclasses.replace(recipe, rows=4, every=2, held_out=8, sheet=None)
+
+
+@pytest.fixture(autouse=True)
+def few_modes(monkeypatch):
+    monkeypatch.setattr(gan_monitors.figures, "__defaults__", (42,))
+
+
+# ---- a step ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_each_system_moves_both_players_and_stays_finite(name):
+    made = players(name, steps=4)
+    before = {k: v.clone() for k, v in made.state_dict().items()}
+    told = moved(made, 4)
+    assert all(np.isfinite(v) for row in told for v in row.values())
+    after = made.state_dict()
+    changed = {k.split(".")[0] for k in after if not torch.equal(before[k], after[k])}
+    assert {"painter", "critic", "mean"} <= changed
+
+
+@pytest.mark.parametrize("name", ["cgan", "cman"])
+def test_a_killed_training_ends_with_the_same_bits(name, tmp_path):
+    options = {"pool": 0.5, "history": 0.001, "spectral": True, "lazy": 2} if name == "cgan" else {}
+    recipe = recipe_of(name, **options)
+    whole = train(recipe, tmp_path / "whole").state_dict()
+    train(recipe, tmp_path / "cut", stop_at=5)  # the fifth step is lost with the process
+    cut = train(recipe, tmp_path / "cut", resume=True).state_dict()
+    assert all(torch.equal(whole[k], cut[k]) for k in whole)
+    rows = [[json.loads(x) for x in (tmp_path / n / "log.jsonl").read_text().splitlines()] for n in ("whole", "cut")]
+    for row in (*rows[0], *rows[1]):
+        del row["seconds"]
+    assert rows[0] == rows[1] and {"modes", "kl", "apart", "pull", "colour"} <= set(rows[0][-1])
+
+
+def test_the_text_blind_twin_never_sees_a_word():
+    made = players(blind=True)
+    assert int(made.batch(0, 1_000_000_000, 4).ids.abs().sum()) == PAD
+    told = moved(made, 2)
+    assert all(np.isfinite(v) for row in told for v in row.values())
+    count = [sum(p.numel() for p in players(blind=b).parameters()) for b in (False, True)]
+    assert count[0] == count[1]
+
+
+def test_single_objects_come_first():
+    made = players(steps=10, grow=0.5)
+    early, late = made.batch(0, 1_000_000_000, 16), made.batch(9, 1_000_000_000, 16)
+    assert (early.shown.sum(1) == 2).all() and (late.shown.sum(1) > 2).any()
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_false_captions_are_false_and_half_of_them_one_edit_away():
+    batch = gan_batch(1_000_000_000, 40, 32, 0.5)
+    told = [[meaning(read(_text(row))) for row in ids] for ids in (batch.ids, batch.wrong, batch.swapped)]
+    assert all(a != b and a != c for a, b, c in zip(*told, strict=True))
+    same = (batch.wrong == batch.swapped).all(1)
+    assert same[1::2].all() and not same[::2].all()
+    assert batch.alike.diagonal().all() and (batch.alike == batch.alike.T).all()
+
+
+def _text(ids):
+    return " ".join(WORDS[i - 2] for i in ids.tolist() if 2 <= i < len(WORDS) + 2).replace(" ,", ",")
+
+
+# ---- mitigations -----------------------------------------------------------------------------------------------------
+
+
+def test_half_of_what_the_critic_sees_comes_from_a_full_pool():
+    made = players(pool=0.5)
+    ids = torch.zeros(POOL, 5, dtype=torch.long)
+    old = torch.full((POOL, 3, 32, 32), 0.5)
+    seen, _ = made._from_pool(old, ids, torch.Generator().manual_seed(0))
+    assert torch.equal(seen, old) and int(made.pooled) == POOL, "an empty pool is filled first"
+    new = torch.full((4 * POOL, 3, 32, 32), -0.5)
+    seen, told = made._from_pool(new, ids.repeat(4, 1) + 7, torch.Generator().manual_seed(1))
+    share = float((told[:, 0] == 0).float().mean())
+    assert 0.1 < share < 0.3, "200 rows take turns with 50 that are new themselves after a while"
+    assert bool(((seen[:, 0, 0, 0] == 0.5) == (told[:, 0] == 0)).all()), "images keep their texts"
+    assert float((made.pool_images[:, 0, 0, 0] == -0.5).float().mean()) > 0.6
+    none = players(pool=0.0)
+    assert not hasattr(none, "pool_images")
+
+
+def test_the_running_mean_draws_and_lags():
+    made = players(mean=0.9)
+    start = [p.clone() for p in made.painter.parameters()]
+    moved(made, 3)
+    for p, m, s in zip(made.painter.parameters(), made.mean.parameters(), start, strict=True):
+        if not torch.equal(p, s):
+            assert float((m - s).norm()) < float((p - s).norm())
+
+
+def test_the_past_is_the_mean_of_all_weights():
+    made = players(history=0.01)
+    weights = [next(made.critic.parameters()).detach().clone()]
+    optimisers = made.optimisers(1e-3)
+    for step in range(3):
+        made.learn(optimisers, step, 1_000_000_000 + step * 4, 4)
+        made.follow(step + 1)
+        weights.append(next(made.critic.parameters()).detach().clone())
+    assert torch.allclose(made.past["critic"][0], torch.stack(weights).mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [({"matching": 2.0}, "critic matching"), ({"history": 0.1}, "painter history"), ({"seeking": 0.1}, "painter modes"),
+     ({"attributes": 1.0}, "critic names"), ({"r1": 0.1, "lazy": 1, "loss": "rp"}, "critic gradient")],
+)  # fmt: skip
+def test_options_add_their_part(settings, part):
+    assert part in moved(players(**settings), 2)[-1]
+    assert part not in moved(players(r1=0.0, matching=0.0, history=0.0, seeking=0.0, attributes=0.0), 1)[-1]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "logistic", "rp"])
+def test_the_critic_learns_to_tell_apart_with_every_loss(loss):
+    """Against a painter that stands still, in a few steps."""
+    made = players(loss=loss, r1=0.0, attributes=0.0)
+    _, critic = made.optimisers(2e-3)
+    z = torch.randn(8, LATENT, generator=torch.Generator().manual_seed(0))
+    batch = made.batch(0, 1_000_000_000, 8)
+    images = made.painter(z, batch.ids).images.detach()
+    for step in range(12):
+        parts = made.critic_parts(batch, images, step, torch.Generator())
+        critic.zero_grad()
+        torch.stack(list(parts.values())).sum().backward()
+        critic.step()
+    assert float(made.watched["apart"][-1]) == 1.0
+
+
+# ---- monitors --------------------------------------------------------------------------------------------------------
+
+
+def drawing(collapsed):
+    """A painter by hand: what is asked, or always the same place, or always one image."""
+
+    def draw(texts, seeds):
+        told = [read(text) for text in texts]
+        if collapsed == "one image":
+            told = [Understanding((Described("circle", "red"),))] * len(texts)
+        scenes = [layout(t, 5 if collapsed else 1000 + s) for t, s in zip(told, seeds, strict=True)]
+        return render(scenes, list(range(len(texts))), 32)
+
+    return draw
+
+
+def test_a_planted_collapse_is_flagged_and_an_honest_painter_is_not():
+    honest = gan_monitors.figures(drawing(""), 378)
+    place = gan_monitors.figures(drawing("one place"), 378)
+    image = gan_monitors.figures(drawing("one image"), 378)
+    assert gan_monitors.told(honest) == []
+    assert place["modes"] <= 60 and image["modes"] == 1
+    assert image["kl"] == pytest.approx(np.log(gan_monitors.ALL))
+    for bad in (place, image):
+        assert any("collapses" in sentence for sentence in gan_monitors.told(bad))
+
+
+def test_modes_are_exact():
+    modes = [("red", "circle", 0)] * 3 + [("blue", "square", 4)] + [None, ("red", "star", 1)]
+    count, kl = gan_monitors.spread(modes)
+    wanted = sum(p * np.log(p * gan_monitors.ALL) for p in (0.75, 0.25))
+    assert count == 2 and kl == pytest.approx(wanted)
+    every = [(c, s, k) for c, s in gan_monitors.PAIRS for k in range(9)]
+    assert gan_monitors.spread(every) == (gan_monitors.ALL, pytest.approx(0, abs=1e-12))
+    assert gan_monitors.spread([None]) == (0, pytest.approx(np.log(gan_monitors.ALL)))
+
+
+def test_a_dominant_critic_and_a_faded_painter_are_told():
+    said = gan_monitors.told({"apart": 0.999, "pull": 1e-6})
+    assert len(said) == 2 and "dominates" in said[0] and "learns nothing" in said[1]
+    assert gan_monitors.told({"apart": 0.8, "pull": 0.5}) == []
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------
+
+
+def test_settings_of_a_command_are_checked():
+    assert play_of({"loss": "rp", "spectral": "true", "lazy": "4", "pool": "0.5"}, Play()) == Play(
+        loss="rp", spectral=True, lazy=4, pool=0.5
+    )
+    for wrong in ({"penalty": "r1"}, {"r1": "much"}, {"loss": "hing"}, {"pool": "2"}, {"r1": "-1"}, {"r1": "nan"},
+                  {"spectral": "maybe"}, {"lazy": "0"}):  # fmt: skip
+        with pytest.raises(UsageError):
+            play_of(wrong, Play())
+
+
+def test_names_of_trainings_differ_by_what_differs():
+    base = trainable("generator:cgan", How()).recipe.name
+    others = [How(fusion="film"), How(seed=1), How(side=64), How(blind=True), How(options={"pool": "0.5"})]
+    names = {base, *(trainable("generator:cgan", how).recipe.name for how in others)}
+    assert base == "cgan-32-concat" and len(names) == 6
+    for name in ("wirn", "titan"):
+        with pytest.raises(UsageError, match="leave --fusion out"):
+            trainable(f"generator:{name}", How(fusion="film"))
