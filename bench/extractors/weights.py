@@ -12,8 +12,6 @@ torch is imported inside `read` and `apply` alone.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 import os
 import pickle
@@ -26,8 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bench.errors import DataError, DiskError, NotFinite, WeightsMissing
-from bench.store import disk_errors, home, write_atomic
+from bench.errors import DataError, NotFinite, WeightsMissing
+from bench.formats.large_files import hashed
+from bench.formats.large_files import hub_folder as hub_folder
+from bench.formats.large_files import may_download as may_download
+from bench.formats.large_files import sha256 as sha256
+from bench.store import disk_errors, home
 
 if TYPE_CHECKING:
     import torch
@@ -57,23 +59,11 @@ class Source:
 # ---- search --------------------------------------------------------------------------------------------------------
 
 
-def may_download() -> bool:
-    """Whether this process may fetch weights from the network."""
-    return os.environ.get("BENCH_ALLOW_DOWNLOAD", "") not in ("", "0", "false", "no")
-
-
 def folders() -> list[Path]:
     """Folders that hold weights as plain files, in order of search."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     torch_home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
     return [home() / "weights", torch_home / "hub" / "checkpoints"]
-
-
-def hub_folder(repository: str) -> Path:
-    """Where the Hugging Face cache keeps a repository."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
-    return Path(root) / f"models--{repository.replace('/', '--')}"
 
 
 def find(names: Sequence[str], hub: str = "", hub_names: Sequence[str] = ()) -> Path | None:
@@ -126,34 +116,6 @@ def absent(source: Source, who: str) -> str:
         f"{who} has no weights on this machine (looked for {looked_for(source)}): {fetch}"
         "give weights=PATH, or ask for the clearly named random network with seed=0."
     )
-
-
-# ---- digests -------------------------------------------------------------------------------------------------------
-
-
-def sha256(path: Path) -> str:
-    """sha256 (hex) of a file, remembered under BENCH_HOME by path, place on disk, size and times of change.
-
-    Archives and reproducible builds give every file one mtime, and networks of one architecture have one size: the
-    inode and its own time of change, which nobody can set, tell them apart.
-    """
-    status = path.stat()
-    where = str(path.resolve())
-    key = [where, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    note = home() / "sha256" / f"{hashlib.sha256(where.encode()).hexdigest()[:32]}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        known = json.loads(note.read_text())
-        if known["key"] == key:
-            return str(known["sha256"])
-    found = _hash(path)
-    with contextlib.suppress(OSError, DiskError):
-        write_atomic(note, json.dumps({"key": key, "sha256": found}).encode())
-    return found
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
@@ -245,7 +207,7 @@ def download(url: str, digest: str = "", *, name: str = "", timeout: float = 30.
         target.parent.mkdir(parents=True, exist_ok=True)
         _log.info("fetching %s", url)
         _fetch(url, part, timeout)
-        found = _hash(part)
+        found = hashed(part)
         if not found.startswith(digest):
             part.unlink()
             raise DataError(f"{url} gave a file of sha256 {found[:16]}... where {digest}... is expected; try again.")

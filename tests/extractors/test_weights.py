@@ -14,6 +14,7 @@ from torch import nn
 
 from bench.errors import DataError, NotFinite, WeightsMissing
 from bench.extractors import weights
+from bench.formats import large_files
 
 BODY = bytes(range(256)) * 3000
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -71,7 +72,7 @@ def test_a_found_file_of_another_digest_is_refused(home):
 def test_sha256_is_remembered_and_noticed_to_be_stale(home, monkeypatch):
     path = put(home / "net.pth", BODY)
     assert weights.sha256(path) == DIGEST
-    monkeypatch.setattr(weights, "_hash", lambda _: pytest.fail("hashed again"))
+    monkeypatch.setattr(large_files, "hashed", lambda _: pytest.fail("hashed again"))
     assert weights.sha256(path) == DIGEST
     monkeypatch.undo()
     path.write_bytes(BODY[:-1] + b"?")
