@@ -35,6 +35,7 @@ FD = f"run ours --prompts captions.txt --reference photos -q -m fd(extractor={TI
 
 _DIGEST = re.compile(r"(?<=-)[0-9a-f]{8}\b|\b[0-9a-f]{16}(?=\.\.\.)|(?<=packs/)[0-9a-f]{16}")
 _FOREIGN = (
+    (re.compile(r"\b127\.0\.0\.1:[0-9]{4,5}"), "127.0.0.1:8000"),
     (re.compile(r"process [0-9]+ on \S+?;"), "process 4711 on this machine;"),
     (re.compile(r"(truncated or damaged|refused as weights|no readable safetensors file|cannot be read) \((?:[^()]|\([^()]*\))*\)"),
      r"\1 (...)"),

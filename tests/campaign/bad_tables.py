@@ -8,6 +8,7 @@ import bad_images
 import bad_makers
 import bad_names
 import bad_prompts
+import bad_services
 import bad_settings
 import bad_weights
 from bad_case import Case
@@ -18,6 +19,7 @@ TABLES: dict[str, list[Case]] = {
     "Prompts and tables": bad_prompts.CASES,
     "Studies and options": bad_settings.CASES,
     "Programs and functions that make images": bad_makers.CASES,
+    "Servers and pipelines that make images": bad_services.CASES,
     "Weights, features and statistics": bad_weights.CASES,
     "Disks, kills and damaged runs": bad_disks.CASES,
     "Archives, cards and ledgers of strangers": bad_archives.CASES,

@@ -43,6 +43,8 @@ class Server(ThreadingHTTPServer):
         self.files: dict[str, Callable[[Handler], None] | bytes] = {}
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
+        self.waits = threading.Event()
+        """Set when the server ends: for answers that hang."""
 
     @property
     def url(self) -> str:
@@ -124,5 +126,6 @@ def serving(script: Callable[[int, dict[str, Any], Handler], Any] | None = None)
     try:
         yield server
     finally:
+        server.waits.set()
         server.shutdown()
         server.server_close()
