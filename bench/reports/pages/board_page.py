@@ -69,7 +69,7 @@ def _rendered(board: Board, fixed: dict[str, Any], data: Any, notes: Sequence[st
     }  # fmt: skip
     return rendered(
         "board.html.j2", {**context, "sections": _sections(context)}, styles=("common.css", "board.css"),
-        scripts=("common.js", "board_data.js", "board_views.js", "board.js"), data=data,
+        scripts=("common.js", "board_data.js", "board_views.js", "board_parts.js", "board.js"), data=data,
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-// The board's page: one state, kept in the address, and what follows from it. Numbers: board_data.js, views: board_views.js.
+// The board's page: one state, kept in the address, and what follows from it. Numbers: board_data.js, views:
+// board_views.js, what waits in <noscript>: board_parts.js. A step touches only what it changes: rows are many.
 (() => {
   "use strict";
-  const board = boardData(JSON.parse(document.getElementById("data").textContent)), views = boardViews(board);
+  const board = boardData(JSON.parse(document.getElementById("data").textContent)), views = boardViews(board), parts = boardParts();
   const { rows, columns, size, DASH } = board, { make, bdi } = views;
   const $ = (id) => document.getElementById(id);
   const all = (query, from) => Array.from((from || document).querySelectorAll(query));
@@ -11,15 +12,18 @@
   const meta = all("thead .meta button", table).map((b) => b.dataset.key), order = at.get(board.order);
   const FIELDS = ["generator", "fusion", "licence", "level"], MOST = 6;
 
-  // Key of a column -> its head and its cells, from both tables; those that are not shown live outside of the document.
-  const stock = new Map();
-  function take(from, trs, skip) {
-    const heads = Array.from(from.tHead.rows[0].cells).slice(skip);
-    heads.forEach((th, k) => stock.set(th.firstElementChild.dataset.key, [th, ...trs.map((tr) => tr.cells[skip + k])]));
+  // A column's head and cells. Those of the table are taken at first use, before any column moves; the others are made
+  // of what waits in the page. Those that are not shown live outside of the document.
+  const stock = new Map(), elsewhere = columns.filter((c) => !c.shown).map((c) => c.id);
+  function take() {
+    const trs = [top, ...lines].map((tr) => Array.from(tr.children).slice(4));
+    trs[0].forEach((th, k) => stock.set(th.firstElementChild.dataset.key, trs.map((tds) => tds[k])));
   }
-  take(table, lines, 4);
-  if ($("others")) take($("others"), all("tbody tr", $("others")), 1);
-  const sortable = [top.cells[1], top.cells[2], ...Array.from(stock.values(), (cells) => cells[0])];
+  function cells(key) {
+    if (!stock.size) take();
+    if (!stock.has(key)) stock.set(key, parts.column(elsewhere.indexOf(key)));
+    return stock.get(key);
+  }
 
   // ---- state --------------------------------------------------------------------------------------------------------
 
@@ -28,7 +32,7 @@
   const every = [...columns.map((c) => c.id), ...meta];
   const standard = every.filter((key) => !at.has(key) || columns[at.get(key)].shown);
   const rankable = (id) => at.has(id) && columns[at.get(id)].primary && columns[at.get(id)].pairs;
-  let state = first, drawn = { ...first, pick: null, view: "" };  // drawn: the state that the page shows
+  let state = first, drawn = { ...first, view: "" };  // drawn: the state that the page shows
 
   function read() {
     const asked = new URLSearchParams(location.hash.slice(1)), found = { ...first };
@@ -57,17 +61,37 @@
 
   const chosen = () => state.cols || standard, shown = () => state.view === "chart" ? [state.by] : chosen();
   const differs = (...keys) => keys.some((key) => String(drawn[key]) !== String(state[key]));
+  // In a long table the first frame after a change has the rows in sight and a few more, the next one the others: a
+  // browser lays out and paints far more rows than are seen, and an answer waits for all of them.
+  const SPARE = 4, HIGH = 50;
+  let frame = 0;
+  function sight() {  // places of the first and last row in sight; asked before anything changes, when it costs nothing
+    const region = $("region"), box = region.getBoundingClientRect(), bodies = table.tBodies;
+    const all = bodies.length && box.height ? bodies[bodies.length - 1].getBoundingClientRect().bottom
+      - bodies[0].getBoundingClientRect().top : 0, high = all / lines.filter((l) => !l.hidden).length || HIGH;
+    const [start, end] = box.height ? [Math.max(-box.top, 0), Math.min(box.height, innerHeight - box.top)] : [0, innerHeight];
+    return [(region.scrollTop + start) / high - SPARE, (region.scrollTop + end) / high + SPARE];
+  }
+  function hurry([from, to]) {
+    all("tbody tr:not([hidden])", table).forEach((line, k) => line.classList.toggle("near", k >= from && k <= to));
+    table.classList.add("hasty");
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => { frame = requestAnimationFrame(() => table.classList.remove("hasty")); });
+  }
   function draw() {
-    const by = at.get(state.by);
+    const by = at.get(state.by), long = table.classList.contains("many");
+    const seen = long && differs("by", "sort", "find", "only", ...FIELDS, "cols", "view", "vs") ? sight() : null;
     if (differs("by")) rank(by);
     if (differs("by", "sort")) sort();
     if (differs("find", "only", ...FIELDS)) filter();
     if (differs("cols", "view", "by")) build(by);
+    if (differs("by", "sort", "cols", "view")) mark(by);
     if (differs("vs", "cols", "view", "by")) compare();
     if (differs("pick", "vs")) choose();
     if (differs("view", "by", "cols", "pick")) show(by);
     if (differs("open", "pick")) face();
     tell();
+    if (seen) hurry(seen);
     drawn = state;
   }
 
@@ -90,23 +114,29 @@
     table.classList.toggle("lanes", p.slots > 0);
     table.classList.toggle("letters", !p.slots && size > 25);
     table.style.setProperty("--lanes", p.slots || 0);
-    columns.forEach((column, k) => stock.get(column.id)[0].classList.toggle("order", k === c));
   }
 
   const collator = new Intl.Collator("en", { numeric: true });
-  function sort() {
-    const [key, way] = (state.sort || "rank~ascending").split("~"), sign = way === "descending" ? -1 : 1;
-    for (const th of sortable) {
-      if (th.firstElementChild.dataset.key === key) th.setAttribute("aria-sort", way); else th.removeAttribute("aria-sort");
+  const sorting = () => (state.sort || "rank~ascending").split("~");
+  function mark(by) {  // heads: which one orders and which one sorts
+    const [key, way] = sorting();
+    for (const th of Array.from(top.children).filter((x) => x.firstElementChild && x.firstElementChild.dataset.key)) {
+      const own = th.firstElementChild.dataset.key;
+      if (own === key) th.setAttribute("aria-sort", way); else th.removeAttribute("aria-sort");
+      th.classList.toggle("order", own === columns[by].id);
     }
+  }
+  function sort() {
+    const [key, way] = sorting(), sign = way === "descending" ? -1 : 1;
     const places = new Map(ranked.map((i, k) => [i, k]));
     const value = (i) => at.has(key) ? board.value(at.get(key), i)
       : key === "rank" ? (i < size ? places.get(i) : i)
       : key === "name" ? rows[i].title
       : key === "level" ? board.levels.indexOf(rows[i].level) : rows[i][key];
     const gone = (x) => x.v === null || x.v === "" || x.v === undefined ? 1 : 0;
-    for (const body of all("tbody", table)) {
-      const items = lines.map((line, i) => ({ line, i, v: value(i) })).filter((x) => x.line.parentNode === body);
+    for (const body of table.tBodies) {
+      const items = lines.map((line, i) => ({ line, i })).filter((x) => x.line.parentNode === body);
+      for (const x of items) x.v = value(x.i);
       items.sort((a, b) => gone(a) || gone(b) ? gone(a) - gone(b) || a.i - b.i
         : sign * (typeof a.v === "string" ? collator.compare(a.v, b.v) : a.v - b.v) || a.i - b.i);
       body.append(...items.map((x) => x.line));
@@ -120,25 +150,29 @@
       line.hidden = (state.only && r.role !== "system") || FIELDS.some((f) => state[f] && r[f] !== state[f])
         || !words.every((w) => text.includes(w));
     });
-    for (const body of all("tbody", table)) body.hidden = !lines.some((l) => l.parentNode === body && !l.hidden);
+    for (const body of table.tBodies) body.hidden = !lines.some((l) => l.parentNode === body && !l.hidden);
   }
 
-  let built = String(standard);
+  let built = standard;
   function build(by) {  // put the shown columns into the rows
     const keys = shown(), chart = state.view === "chart";
-    if (String(keys) !== built || $("others")) {
+    if (String(keys) !== String(built)) {
+      if (!stock.size) take();
+      const gone = built.filter((key) => !keys.includes(key)).map(cells), last = keys.length - 1;
+      const come = keys.map((key, k) => built.includes(key) ? null : [cells(key), k < last ? cells(keys[k + 1]) : null]).reverse();
       [top, ...lines].forEach((line, i) => {
-        line.replaceChildren(...Array.from(line.cells).slice(0, 4), ...keys.map((key) => stock.get(key)[i]));
+        for (const its of gone) its[i].remove();
+        for (const [its, next] of come.filter(Boolean)) line.insertBefore(its[i], next && next[i]);
       });
+      table.style.setProperty("--cols", keys.map((key) => `var(--${at.has(key) ? "score" : "beside"})`).join(" "));
+      table.style.setProperty("--n", 4 + keys.length);
+      built = keys;
     }
-    built = String(keys);
     table.classList.toggle("chart", chart);
-    table.style.setProperty("--cols", keys.map((key) => `var(--${at.has(key) ? "score" : "beside"})`).join(" "));
-    table.style.setProperty("--n", 4 + keys.length);
-    all(".ticks", table).forEach((node) => node.remove());
+    all("thead .ticks", table).forEach((node) => node.remove());
     if (chart && columns[by].ends) {
       const { labels, grid } = views.ticks(...columns[by].ends);
-      stock.get(state.by)[0].append(labels);
+      cells(state.by)[0].append(labels);
       table.style.setProperty("--grid", grid);
     }
   }
@@ -149,8 +183,8 @@
     systems.forEach((line, i) => {
       line.classList.toggle("reference", i === reference);
       for (const key of reference < 0 ? [] : shown().filter((k) => at.has(k))) {
-        const c = at.get(key), cell = stock.get(key)[i + 1], seen = board.versus(c, reference, i);
-        const node = cell.querySelector(".vs") || cell.appendChild(make("span")), told = views.verdict(seen.kind);
+        const c = at.get(key), cell = cells(key)[i + 1], seen = board.versus(c, reference, i), last = cell.lastElementChild;
+        const node = last && last.matches(".vs") ? last : cell.appendChild(document.createElement("span")), told = views.verdict(seen.kind);
         node.className = `vs ${i === reference ? "self" : told.found}`;
         node.textContent = i === reference ? "reference" : `${told.mark} ${told.word} ${views.amount(seen)[0]}`;
       }
@@ -158,11 +192,12 @@
   }
 
   function choose() {
+    const put = (node, name, value) => { if (node.getAttribute(name) !== value) node.setAttribute(name, value); };
     systems.forEach((line, i) => {
-      const [box, button] = line.cells[0].children;
+      const [box, button] = line.firstElementChild.children;
       box.checked = state.pick.includes(rows[i].id);
       box.disabled = !box.checked && state.pick.length >= MOST;
-      button.setAttribute("aria-pressed", String(state.vs === rows[i].id));
+      put(button, "aria-pressed", String(state.vs === rows[i].id));
       line.classList.toggle("picked", box.checked);
     });
   }
@@ -174,6 +209,7 @@
     for (const node of all(".what")) node.replaceChildren(bdi(columns[by].label));
     const put = (...nodes) => all(`#${state.view} .scroll`)[0].replaceChildren(...nodes);
     if (state.view === "matrix") put(views.matrix(by, ranked));
+    if (state.view === "front") parts.whole($("front"));
     if (state.view === "shares") put(views.shares(by, ranked));
     if (state.view === "profile") {
       const p = board.pairs(by), best = ranked.filter((i) => !p || p.ranks[i][0] === 1);
@@ -249,22 +285,28 @@
   // ---- wiring -------------------------------------------------------------------------------------------------------
 
   const on = (node, kind, action) => node && node.addEventListener(kind, action);
-  systems.forEach((line, i) => {
-    const { id, title } = rows[i], vs = `vs ${title}: compare every row to it`;
-    line.cells[0].append(make("input", { type: "checkbox", "aria-label": `Choose ${title}`, onchange: (e) => {
-      const pick = e.target.checked ? [...state.pick, id] : state.pick.filter((x) => x !== id);
-      go({ pick, open: e.target.checked && pick.length === 2 ? "1" : "" });
-    } }), make("button", { type: "button", className: "vs", textContent: "vs", title: vs, "aria-label": vs, onclick: () => {
-      go({ vs: state.vs === id ? "" : id });
-    } }));
+  const box = make("input", { type: "checkbox" }), button = make("button", { type: "button", className: "vs", textContent: "vs" });
+  button.setAttribute("aria-pressed", "false");
+  systems.forEach((line, i) => {  // a box and a button a row, heard by the table
+    const own = box.cloneNode(), vs = button.cloneNode(true), { title } = rows[i];
+    own.setAttribute("aria-label", `Choose ${title}`);
+    vs.title = `vs ${title}: compare every row to it`;
+    vs.setAttribute("aria-label", vs.title);
+    line.firstElementChild.append(own, vs);
   });
-  for (const th of sortable) {
-    on(th.firstElementChild, "click", () => {
-      const { key, first: start } = th.firstElementChild.dataset, other = start === "ascending" ? "descending" : "ascending";
-      const sorted = `${key}~${th.getAttribute("aria-sort") === start ? other : start}`;
+  const rowOf = (node) => rows[systems.indexOf(node.closest("tr"))].id;
+  on(table, "change", (e) => {
+    const id = rowOf(e.target), pick = e.target.checked ? [...state.pick, id] : state.pick.filter((x) => x !== id);
+    go({ pick, open: e.target.checked && pick.length === 2 ? "1" : "" });
+  });
+  on(table, "click", (e) => {
+    const pressed = e.target.closest("button"), key = pressed && pressed.dataset.key;
+    if (key) {
+      const start = pressed.dataset.first, other = start === "ascending" ? "descending" : "ascending";
+      const sorted = `${key}~${pressed.parentNode.getAttribute("aria-sort") === start ? other : start}`;
       go({ sort: sorted === "rank~ascending" ? "" : sorted });
-    });
-  }
+    } else if (pressed) go({ vs: state.vs === rowOf(pressed) ? "" : rowOf(pressed) });
+  });
   for (const b of all("#views button")) on(b, "click", () => go({ view: b.dataset.view }));
   for (const s of all("[data-filter]")) on(s, "change", () => go({ [s.dataset.filter]: s.value }));
   for (const box of all("[data-column]")) {
@@ -312,8 +354,19 @@
     if (found) go({ pick: [rows[found[1]].id, rows[found[0]].id], open: "1" });
   });
 
+  const made = all(".fields").map((part) => part.parentNode);
+  for (const part of made) on(part, "toggle", () => { if (part.open) parts.some(part); });
+  on(window, "load", () => {
+    parts.cut();
+    made.forEach(parts.rest);
+  });
+  on(window, "beforeprint", () => {  // paper has every view
+    if ($("matrix")) all("#matrix .scroll")[0].replaceChildren(views.matrix(at.get(state.by), ranked, true));
+    if (state.view === "shares") all("#shares .scroll")[0].replaceChildren(views.shares(at.get(state.by), ranked, true));
+    for (const part of [...made, $("front")]) if (part) parts.whole(part);
+  });
+
   $("tools").hidden = false;
-  if ($("more")) $("more").remove();
   document.documentElement.classList.add("scripted");
   state = read();
   draw();

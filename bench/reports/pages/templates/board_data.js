@@ -27,7 +27,7 @@ const boardData = (data) => {
       opened.set(c, {
         ...p, table, turned, codes: p.wide ? words(p.errors, Uint16Array) : bytes(p.errors),
         more: every ? (k) => p.step * every[k] : (k) => more.get(k) || 0,
-        steps: p.shares ? bytes(p.shares) : null, from: spans(p.spans || []),
+        from: spans(p.spans || []),
       });
     }
     return opened.get(c);
@@ -51,6 +51,31 @@ const boardData = (data) => {
     return { kind: TURN[seen.kind], delta: -seen.delta, half: seen.half };
   }
 
+  // Row i against every other, as `against` says it, in one go: then(j, kind, delta, half).
+  function each(c, i, then) {
+    const p = pairs(c);
+    if (!p || i >= size) return;
+    const { v, scale, direction } = columns[c], lower = direction === "lower", known = p.table.length;
+    for (let j = 0; j < size; j++) {
+      if (i === j) continue;
+      const a = Math.min(i, j), b = Math.max(i, j), k = a * size - a * (a + 1) / 2 + (b - a - 1), at = i * size + j;
+      const raw = ((v[a] || 0) - (v[b] || 0) + p.more(k)) / scale, delta = (i < j) !== lower ? raw : -raw;
+      const half = p.codes[k] < known ? p.reach[i] * p.table[p.codes[k]] : NaN;
+      then(j, p.turned.has(at) ? p.turned.get(at)
+        : p.codes[k] >= known ? NONE : delta > half ? BETTER : delta < -half ? WORSE : SAME, delta, half);
+    }
+  }
+  function kinds(c, i) {
+    const found = new Uint8Array(size).fill(NONE);
+    each(c, i, (j, kind) => { found[j] = kind; });
+    return found;
+  }
+  function widest(c, i) {  // how far the intervals of row i reach from 0
+    let most = 0;
+    each(c, i, (_, kind, delta, half) => { if (kind !== NONE) most = Math.max(most, Math.abs(delta) + half); });
+    return most;
+  }
+
   const value = (c, i) => columns[c].v[i] === null ? null : columns[c].v[i] / columns[c].scale;
   const ends = (c, i) => columns[c].down[i] === null || columns[c].up[i] === null || columns[c].v[i] === null ? null
     : [(columns[c].v[i] - columns[c].down[i]) / columns[c].scale, (columns[c].v[i] + columns[c].up[i]) / columns[c].scale];
@@ -58,7 +83,8 @@ const boardData = (data) => {
   // Shares of ranks: {start, shares} of a row.
   function shares(c, i) {
     const p = pairs(c);
-    if (!p || !p.steps) return null;
+    if (!p || !p.shares) return null;
+    p.steps = p.steps || bytes(p.shares);
     const found = Array.from(p.steps.subarray(p.from[i], p.from[i + 1])), sum = found.reduce((a, b) => a + b, 0) || 1;
     return { start: p.spans[2 * i], shares: found.map((x) => x / sum) };
   }
@@ -82,5 +108,5 @@ const boardData = (data) => {
     return Math.min(Math.max(of, 0), 6);
   }
 
-  return { ...data, size, pairs, against, versus, value, ends, shares, number, digits, KINDS, DASH };
+  return { ...data, size, pairs, against, kinds, widest, versus, value, ends, shares, number, digits, KINDS, DASH };
 };

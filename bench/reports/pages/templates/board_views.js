@@ -37,18 +37,33 @@ const boardViews = (board) => {
     return [bdi(rows[i].title), " against ", bdi(rows[j].title), `: ${mark} ${word} ${amount(seen).join(" ")}`];
   }
 
-  function matrix(c, order) {
-    const full = size <= FULL, body = make("tbody");
+  // Lines of a long table: so many at once, the others in the frames after; `whole`: all at once.
+  const AT_ONCE = 40;
+  function fill(body, order, made, whole) {
+    let k = 0;
+    const more = () => {
+      const stop = whole ? order.length : Math.min(k + AT_ONCE, order.length), lines = [];
+      for (; k < stop; k++) lines.push(made(order[k], k));
+      body.append(...lines.filter(Boolean));
+      if (k < order.length) requestAnimationFrame(() => setTimeout(() => { if (body.isConnected) more(); }));
+    };
+    more();
+    return body;
+  }
+
+  function matrix(c, order, whole) {
+    const body = make("tbody");
+    if (size > FULL) {
+      return make("table", { className: "pairs signs" }, fill(body, order, (i, at) => {
+        const kinds = board.kinds(c, i), names = order.map((j) => i === j ? "self" : KINDS[kinds[j]]);
+        return line(td("no", String(at + 1)), name(i), td("signs", ...signs(names)));
+      }, whole));
+    }
     const seen = order.map((i) => order.map((j) => i === j ? null : board.against(c, i, j)));
     const known = seen.flat().filter((s) => s && isFinite(s.delta)), halves = known.map((s) => s.half).filter((x) => x > 0);
     const d = digits(halves.sort((a, b) => a - b)[halves.length >> 1], Math.max(...known.map((s) => Math.abs(s.delta))));
-    order.forEach((i, at) => {
-      const cells = full ? seen[at].map((s) => pair(s, d)) : [td("signs", ...signs(seen[at].map((s) => s ? KINDS[s.kind] : "self")))];
-      body.append(line(td("no", String(at + 1)), name(i), ...cells));
-    });
-    const table = full ? tableOf("pairs", ["No.", "System", ...order.map((_, at) => String(at + 1))], body)
-      : make("table", { className: "pairs signs" }, body);
-    return table;
+    order.forEach((i, at) => body.append(line(td("no", String(at + 1)), name(i), ...seen[at].map((s) => pair(s, d)))));
+    return tableOf("pairs", ["No.", "System", ...order.map((_, at) => String(at + 1))], body);
   }
   function pair(seen, d) {
     if (!seen) return td("self");
@@ -64,19 +79,18 @@ const boardViews = (board) => {
     return found;
   }
 
-  function shares(c, order) {
-    const body = make("tbody");
-    for (const i of order) {
+  function shares(c, order, whole) {
+    const body = fill(make("tbody"), order, (i) => {
       const found = board.shares(c, i);
-      if (!found || !found.shares.length) continue;
+      if (!found || !found.shares.length) return null;
       const most = Math.max(...found.shares), at = (k) => `${(100 * (found.start + k) / size).toFixed(2)}%`;
       const depth = (x) => x ? (0.12 + 0.88 * x / most).toFixed(2) : 0;
       const stops = found.shares.map((x, k) => `rgb(0 0 0/${depth(x)}) ${at(k)} ${at(k + 1)}`);
       const mask = `linear-gradient(90deg,#0000 ${at(0)},${stops.join(",")},#0000 0)`;
       const strip = make("span", { className: "heatstrip", style: `-webkit-mask-image:${mask};mask-image:${mask}` });
       const mode = found.start + found.shares.indexOf(most) + 1, [low, high] = central(found);
-      body.append(line(name(i), td("wide", strip), td("", `rank ${mode} in ${Math.round(100 * most)} %`), td("", `${low}${DASH}${high}`)));
-    }
+      return line(name(i), td("wide", strip), td("", `rank ${mode} in ${Math.round(100 * most)} %`), td("", `${low}${DASH}${high}`));
+    }, whole);
     return tableOf("strips", ["System", `ranks 1 to ${size}`, "Most often", "9 of 10 lie in"], body);
   }
   function central(found) {  // the ranks between the outer 5 % on either side
@@ -127,8 +141,7 @@ const boardViews = (board) => {
       const score = (i) => td("", number(board.value(c, i), column.decimals)), bar = td("wide");
       count[word] = (count[word] || 0) + 1;
       if (isFinite(seen.delta)) {
-        const reach = Math.max(...rows.slice(0, size).map((_, j) => board.versus(c, a, j))
-          .map((s) => isFinite(s.delta) ? Math.abs(s.delta) + s.half : 0)) || 1;
+        const reach = board.widest(c, a) || 1;
         const at = (x) => `${(50 + 48 * x / reach).toFixed(1)}%`;
         const style = `--d:${at(seen.delta)};--l:${at(seen.delta - seen.half)};--r:${at(seen.delta + seen.half)}`;
         bar.append(make("span", { className: "forest", style, "aria-hidden": "true" }));
