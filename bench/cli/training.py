@@ -1,77 +1,118 @@
-"""`bench train`: the judges of scenes, and later what else the project trains, from their recipes."""
+"""`bench train`: the judges and the generators of scenes, from their recipes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from bench.cli.say import say
 
+_STEPS = click.IntRange(min=1)
+
 
 @click.command()
 @click.argument("what")
+@click.option("--fusion", default="", help="For a generator: its fusion strategy, e.g. attention or film.")
+@click.option("--side", type=click.Choice(["32", "64"]), default="32", show_default=True, help="Of its images.")
+@click.option("--blind", is_flag=True, help="Its text-blind twin: the empty text throughout, equal parameters.")
+@click.option("--option", "settings", multiple=True, help="KEY=VALUE: a setting of the generator's family; repeatable.")
+@click.option("--quick", is_flag=True, help="A training of a generator that ends within ten minutes on two cores.")
+@click.option("--seed", "seeds", default="", help="Other first weights and data; 0,1,2 for several trainings.")
+@click.option("--steps", type=_STEPS, help="Other than the recipe's; rates follow.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="As many steps as fit here.")
 @click.option("--out", default="", help="Folder of checkpoint, log and weights; default: trained/NAME.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
-@click.option("--seed", type=click.IntRange(min=0), help="Another seed: other first weights and other data.")
-@click.option("--steps", type=click.IntRange(min=1), help="Other than the recipe's; rates follow.")
+@click.option("--images", type=click.IntRange(min=100), help="Test images of the figures; default 2000, quick 500.")
+@click.option("--install", is_flag=True, help="Copy the weights to BENCH_HOME/weights, where the generator finds them.")
+@click.option("--threads", type=_STEPS, help="Of torch; sums of other lengths round differently.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...; several seeds share a GPU.")
 @click.option(
-    "--images", type=click.IntRange(min=100), default=2000, show_default=True, help="Test images of the final figures."
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Of torch; sums of other lengths round differently.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...")
+    "--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
+    help="Of a generator's products; auto: bfloat16 on a GPU.",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def train(
-    what: str, out: str, resume: bool, seed: int | None, steps: int | None, images: int, threads: int | None,
-    device: str, quiet: bool,
+    what: str, fusion: str, side: str, blind: bool, settings: tuple[str, ...], quick: bool, seeds: str,
+    steps: int | None, minutes: float | None, out: str, resume: bool, images: int | None, install: bool,
+    threads: int | None, device: str, precision: str, quiet: bool,
 ) -> None:  # fmt: skip
-    """Train WHAT, e.g. extractor:scene-clip, by its recipe: fixed seeds, a checkpoint to go on from, a log.
+    """Train WHAT, e.g. generator:flow or extractor:scene-clip, by its recipe: fixed seeds, a checkpoint to go on from,
+    a log.
 
-    Ends with NAME.safetensors, NAME.json (recipe, sha256, figures on the test split) and NAME.jsonl (the log).
+    Ends with NAME.safetensors, NAME.json (recipe, sha256, figures on the test split), NAME.jsonl (the log) and, for a
+    generator, a report (NAME.md and NAME.png); what it draws at each checkpoint is in samples/.
     """
     import torch
 
     from bench.engine.options import check_device
-    from bench.training import recipes, shipping
-    from bench.training.loop import train as carry_out
+    from bench.training import jobs
+    from bench.training.recipes import How
 
-    trained = recipes.trainable(what)
-    recipe = recipes.with_changes(trained.recipe, steps, seed)
+    generator = what.startswith("generator:")
+    if not generator and (fusion or blind or settings or quick or install or side != "32"):
+        raise click.UsageError("--fusion, --side, --blind, --option, --quick and --install are for generators.")
+    check_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
-    check_device(device)
-    folder = Path(out or Path("trained") / recipe.name)
-    tell = _Telling(recipe.name, recipe.steps, quiet)
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and torch.device(device).type == "cuda")
+    how = How(fusion, int(side), blind, quick=quick, steps=steps, options=dict(map(_setting, settings)),
+              precision="bfloat16" if bfloat16 else None)  # fmt: skip
+    asked = jobs.Asked(
+        what, how, _seeds(seeds), minutes, out, resume, device, images or (500 if quick else 2000)
+    )
+    tell = _Telling(quiet)
     click.get_current_context().call_on_close(tell.shown.close)
-    model = carry_out(recipe, folder, resume=resume, device=device, tell=tell)
+    found = jobs.jobs(asked)
+    paths = jobs.carry_out(found, asked, tell)
     tell.shown.close()
-    weights = shipping.finish(trained, recipe, model, folder, images)
-    say(f"weights: {weights} (use as {recipe.name}(weights={weights}))")
+    for weights, job in zip(paths, found, strict=True):
+        kept = jobs.install(weights) if install else weights
+        use = "found by name" if install else f"use as {what.partition(':')[2]}(weights={kept})"
+        say(f"weights: {kept} ({use})")
+        if (report := job.folder / f"{job.recipe.name}.md").is_file():
+            say(f"report:  {report}")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() for part in parts):
+        raise click.UsageError(f"--seed takes whole numbers, 0 or more, with commas between; got '{text}'.")
+    return tuple(int(part) for part in parts)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise click.UsageError(f"--option takes KEY=VALUE; got '{text}'.")
+    return key.strip(), value.strip()
 
 
 class _Telling:
     """A step of the bar for each step, a line for each checkpoint."""
 
-    def __init__(self, name: str, steps: int, quiet: bool) -> None:
+    def __init__(self, quiet: bool) -> None:
         from bench.cli.progress import progress
 
         self.shown = progress(quiet)
-        self.name, self.steps, self.at = name, steps, 0
+        self.name = ""
 
-    def __call__(self, step: int, row: Mapping[str, Any]) -> None:
-        if not self.at:
-            self.shown.phase(self.name, "train", self.steps)
+    def __call__(self, name: str, step: int, steps: int, row: Mapping[str, Any]) -> None:
+        if not self.name:  # trainings side by side share the bar of the first
+            self.name = name
+            self.shown.phase(name, "train", steps)
             self.shown.advance(step - 1)
-        self.shown.advance(1)
-        self.at = step
+        if name == self.name:
+            self.shown.advance(1)
         if row:
             told = "  ".join(
                 f"{k} {v:.3f}" for k, v in row.items() if k not in ("step", "rate", "seconds") and _told(v)
             )
-            self.shown.line(f"step {step}/{self.steps}: {told}")
+            self.shown.line(f"{name} step {step}/{steps}: {told}")
+        if name == self.name and step == steps:
+            self.name = ""
 
 
 def _told(value: Any) -> bool:

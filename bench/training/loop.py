@@ -159,7 +159,7 @@ class Training:
         if recipe.optimisers is not None:
             self.optimisers = list(recipe.optimisers(self.model))
         else:
-            groups = _grouped(self.model, recipe.decay)
+            groups = grouped(self.model, recipe.decay)
             self.optimisers = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), eps=1e-8)]
         for group in (g for o in self.optimisers for g in o.param_groups):
             group["initial_lr"] = group["lr"]
@@ -179,7 +179,8 @@ class Training:
         model.train()
         row = recipe.first + step * recipe.rows
         if recipe.learn is not None:
-            parts = recipe.learn(model, self.optimisers, step, row, recipe.rows)
+            with cast(recipe, self.device):
+                parts = recipe.learn(model, self.optimisers, step, row, recipe.rows)
         else:
             parts = self._descend(step, row)
         if recipe.after is not None:
@@ -254,7 +255,7 @@ def described(recipe: Recipe) -> str:
     return json.dumps({k: v for k, v in plain.items() if isinstance(v, (int, float, str))}, sort_keys=True)
 
 
-def _grouped(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+def grouped(model: nn.Module, decay: float) -> list[dict[str, Any]]:
     """Matrices decay; gains, biases, embeddings of positions and the scale do not. What needs no gradient is left
     alone."""
     trained = [p for p in model.parameters() if p.requires_grad]

@@ -29,6 +29,8 @@ class How:
     """Ends within ten minutes on two cores."""
     steps: int | None = None
     """Other than the recipe's; rates and curricula follow."""
+    precision: str | None = None
+    """'bfloat16' or None: the recipe's `precision`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the family, e.g. {'penalty': 'r1'}; it refuses those that it does not know."""
 
@@ -63,7 +65,10 @@ TRAINABLE: dict[str, Trainable] = {
     ),
 }  # fmt: skip
 
-GENERATORS: dict[str, str] = {"flow": "bench.training.scene_flow"}
+GENERATORS: dict[str, str] = {
+    "flow": "bench.training.scene_flow",
+    **dict.fromkeys(("cgan", "iten", "cman", "wirn", "titan"), "bench.training.scene_gans"),
+}
 """Generator -> the module whose `trainable(name, how)` gives its Trainable."""
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a finished training: weights, card, log.
+"""What becomes of a finished training: weights, card, log, report.
 
 The weights are safetensors with nothing in them but tensors, so that equal weights are equal bytes; the card beside
 them says by which recipe they came about, their sha256 and their figures on the test split.
@@ -16,13 +16,15 @@ from torch import nn
 
 from bench.extractors.weights import sha256
 from bench.store import disk_errors, write_atomic
+from bench.training import report
 from bench.training.journal import LOG
 from bench.training.loop import Recipe, described
 from bench.training.recipes import Trainable
 
 
 def finish(trained: Trainable, recipe: Recipe, model: nn.Module, folder: Path, images: int) -> Path:
-    """Write NAME.safetensors, NAME.json (the card) and NAME.jsonl (the log); the path of the weights."""
+    """Write NAME.safetensors, NAME.json (the card), NAME.jsonl (the log) and a generator's report; the path of the
+    weights."""
     from safetensors.torch import save
 
     network = trained.shipped(model).to("cpu").eval()
@@ -48,6 +50,9 @@ def finish(trained: Trainable, recipe: Recipe, model: nn.Module, folder: Path, i
     write_atomic(folder / f"{recipe.name}.json", (json.dumps(card, indent=1) + "\n").encode())
     with disk_errors(folder):
         shutil.copyfile(folder / LOG, folder / f"{recipe.name}.jsonl")
+    if trained.about:
+        lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+        report.write(folder, recipe.name, card, lines)
     return weights
 
 

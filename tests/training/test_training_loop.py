@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import NotFinite, StoreError, UsageError
+from bench.errors import Diverged, NotFinite, StoreError, UsageError
 from bench.store import lock
-from bench.training.loop import CHECKPOINT, LOG, Recipe, rate, train
+from bench.training.loop import CHECKPOINT, LOG, Must, Recipe, rate, train
 
 
 def build() -> nn.Module:
@@ -110,3 +110,76 @@ def test_a_loss_that_leaves_the_numbers_ends_the_training_and_keeps_the_checkpoi
     with pytest.raises(NotFinite, match="step 31"):
         train(dataclasses.replace(TOY, losses=broken), tmp_path)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 20
+
+
+def test_a_loss_that_explodes_is_told_early_and_may_be_left_unwatched(tmp_path):
+    def grown(model, step, first, rows):
+        return {"square": losses(model, step, first, rows)["square"] + (0 if step < 60 else 9)}
+
+    recipe = dataclasses.replace(TOY, losses=grown, steps=200)
+    with pytest.raises(Diverged, match=r"'square' of toy has grown from 1 to .* at step 100; lower the rate") as caught:
+        train(recipe, tmp_path / "a")
+    assert caught.value.exit_code == 5
+    train(dataclasses.replace(recipe, exploded=None), tmp_path / "b")
+
+
+def test_a_figure_that_must_rise_ends_the_training_and_keeps_its_checkpoint(tmp_path):
+    recipe = dataclasses.replace(TOY, must=Must("square", 1e9, 40))
+    with pytest.raises(Diverged, match=r"learns nothing: held-out square is .* after 40 steps"):
+        train(recipe, tmp_path)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 40
+    train(dataclasses.replace(TOY, must=Must("square", 0.0, 20)), tmp_path / "fine")
+
+
+def two(model):
+    return [torch.optim.Adam(model[0].parameters(), lr=2e-2), torch.optim.Adam(model[3].parameters(), lr=5e-3)]
+
+
+def play(model, optimisers, step, first, rows):
+    """Two players on one loss: each takes its own step."""
+    total = losses(model, step, first, rows)["square"]
+    for optimiser in optimisers:
+        optimiser.zero_grad()
+    total.backward()
+    for optimiser in optimisers:
+        optimiser.step()
+    return {"square": total, "rate": torch.tensor(optimisers[1].param_groups[0]["lr"])}
+
+
+def test_several_players_resume_to_the_same_bits_and_share_the_cosine(tmp_path):
+    recipe = dataclasses.replace(TOY, optimisers=two, learn=play, last=0.1)
+    told = []
+    whole = weights(train(recipe, tmp_path / "whole", tell=lambda step, row: told.append(row)))
+    train(recipe, tmp_path / "cut", stop_at=33)
+    cut = weights(train(recipe, tmp_path / "cut", resume=True))
+    assert all(torch.equal(whole[k], cut[k]) for k in whole)
+    assert rate(recipe, 60) == pytest.approx(1e-3)
+    means = [sum(rate(recipe, s) for s in range(a, a + 20)) / 20 / 2 for a in (0, 20, 40)]
+    assert [row["loss:rate"] for row in told if row] == pytest.approx(means)
+
+
+def test_what_follows_a_step_is_told_how_many_are_done(tmp_path):
+    done = []
+    train(dataclasses.replace(TOY, after=lambda model, step: done.append(step)), tmp_path, stop_at=3)
+    assert done == [1, 2, 3]
+
+
+def test_what_needs_no_gradient_is_left_alone(tmp_path):
+    def half():
+        model = build()
+        model[0].requires_grad_(False)
+        return model
+
+    torch.manual_seed(TOY.seed)
+    first = weights(half())
+    last = weights(train(dataclasses.replace(TOY, build=half), tmp_path, stop_at=5))
+    assert torch.equal(first["0.weight"], last["0.weight"]) and not torch.equal(first["3.weight"], last["3.weight"])
+
+
+def test_a_checkpoint_of_an_older_layout_is_refused(tmp_path):
+    train(TOY, tmp_path, stop_at=20)
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    state["optimiser"] = state.pop("optimisers")[0]
+    torch.save(state, tmp_path / CHECKPOINT)
+    with pytest.raises(StoreError, match="another recipe"):
+        train(TOY, tmp_path, resume=True)

@@ -22,6 +22,8 @@ TEXT_DROPPED = 0.1
 
 STEPS, GUIDANCE = 16, 2.0
 """Of sampling, where nothing else is said."""
+NOISY = 0.8
+"""Mean of the logit of training times: what a scene shows is decided in heavy noise, and is all that text speaks of."""
 LEAST = 0.05
 """Times below it are judged as if they were it: the velocity's error grows without bound towards t = 0."""
 
@@ -46,7 +48,7 @@ class FlowModel(nn.Module):
         """Mean squared error of the velocity at logit-normal times (Esser et al. 2024, arXiv:2403.03206), and what the
         fusion adds. All randomness comes from `draw`, on the CPU."""
         b, device = len(images), images.device
-        t = torch.sigmoid(torch.randn(b, generator=draw)).to(device)
+        t = torch.sigmoid(NOISY + torch.randn(b, generator=draw)).to(device)
         noise = torch.randn(images.shape, generator=draw).to(device)
         empty = (torch.rand(b, generator=draw) < TEXT_DROPPED).to(device)
         ids = torch.where(empty[:, None], PAD, ids)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from bench.fusion.base import BUDGET, TextContext
 from bench.generators.reference.fusing import MakeFusion as MakeFusion
 
-WIDTHS = (64, 96)
+WIDTHS = (48, 96)
 GRID = 8
 """Side of the widest feature map, at every image side."""
 TIME_DIM = 128

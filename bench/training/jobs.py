@@ -1,0 +1,174 @@
+"""From a command to trainings: one for each seed, in one process; on an accelerator side by side, else one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.errors import BenchError, UsageError
+from bench.store import disk_errors, home
+from bench.training import recipes
+from bench.training.loop import CHECKPOINT, Recipe, Training, checkpoint
+from bench.training.recipes import How, Trainable
+from bench.training.shipping import finish
+
+_WARM, _TIMED = 3, 8
+"""Steps before, and of, the measurement that turns minutes into steps."""
+
+Tell = Callable[[str, int, int, Mapping[str, Any]], None]
+"""(name, step, steps, line of the log or {})."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks for."""
+
+    what: str
+    how: How
+    seeds: tuple[int, ...]
+    minutes: float | None
+    out: str
+    resume: bool
+    device: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    trained: Trainable
+    recipe: Recipe
+    folder: Path
+
+
+def jobs(asked: Asked) -> list[Job]:
+    """The trainings of a command. UsageError for names and settings that do not exist."""
+    if asked.minutes is not None and asked.how.steps is not None:
+        raise UsageError("Give --minutes or --steps, not both.")
+    if len(set(asked.seeds)) < len(asked.seeds):
+        raise UsageError(f"--seed names a seed twice: {', '.join(map(str, asked.seeds))}.")
+    how = asked.how
+    if asked.minutes is not None:
+        how = dataclasses.replace(how, steps=_steps_of(asked))
+    return [_job(asked, how, seed) for seed in asked.seeds or (None,)]
+
+
+def _job(asked: Asked, how: How, seed: int | None) -> Job:
+    if asked.what.startswith("generator:"):
+        trained = recipes.trainable(asked.what, dataclasses.replace(how, seed=seed or 0))
+        recipe = trained.recipe
+    else:
+        trained = recipes.trainable(asked.what)
+        recipe = recipes.with_changes(trained.recipe, how.steps, seed)
+    name = recipe.name if asked.what.startswith("generator:") or len(asked.seeds) < 2 else f"{recipe.name}-{seed}"
+    if not asked.out:
+        return Job(trained, recipe, Path("trained") / name)
+    return Job(trained, recipe, Path(asked.out) / name if len(asked.seeds) > 1 else Path(asked.out))
+
+
+# ---- minutes -------------------------------------------------------------------------------------------------------
+
+
+def _steps_of(asked: Asked) -> int:
+    """How many steps fit into the minutes on this machine; those of the checkpoint where one is gone on with."""
+    assert asked.minutes is not None
+    one = _job(asked, asked.how, asked.seeds[0] if asked.seeds else None)
+    if asked.resume and (one.folder / CHECKPOINT).is_file():
+        return int(json.loads(checkpoint(one.folder)["recipe"])["steps"])
+    step, look = _seconds(one.recipe, asked.device)
+    together = len(asked.seeds or (0,))
+    steps = math.floor(asked.minutes * 60 / together / (step + look / one.recipe.every))
+    if steps < 2 * one.recipe.every:  # too few for the recipe's rhythm of looks
+        steps = math.floor((asked.minutes * 60 / together - 2 * look) / step)
+    if steps < 1:
+        raise UsageError(f"{asked.minutes:g} minutes are less than a step takes here; give more.")
+    return steps
+
+
+def _seconds(recipe: Recipe, device: str) -> tuple[float, float]:
+    """Seconds of a step, and of the held-out figures."""
+    with tempfile.TemporaryDirectory(prefix="bench-train-") as scratch:
+        probe = dataclasses.replace(recipe, steps=10**9, every=10**9)
+        training = Training(probe, Path(scratch), device=device, stop_at=_WARM + _TIMED)
+        began = 0.0
+        for done in training:
+            began = time.perf_counter() if done == _WARM else began
+        step = (time.perf_counter() - began) / _TIMED
+        began = time.perf_counter()
+        recipe.evaluate(training.model, recipe.held_out)
+        return step, time.perf_counter() - began
+
+
+# ---- carrying out --------------------------------------------------------------------------------------------------
+
+
+def carry_out(found: Sequence[Job], asked: Asked, tell: Tell) -> list[Path]:
+    """Train all and write what is shipped of each; the paths of the weights.
+
+    A training that fails does not stop the others; its error is raised at the end.
+    """
+    trainings = [
+        Training(job.recipe, job.folder, resume=asked.resume, device=asked.device, tell=_told(job, tell))
+        for job in found
+    ]
+    errors = together(trainings, asked.device)
+    paths = [
+        finish(job.trained, job.recipe, training.model, job.folder, asked.images)
+        for job, training in zip(found, trainings, strict=True) if training not in errors
+    ]  # fmt: skip
+    if errors:
+        first = next(iter(errors.values()))
+        raise type(first)(*(message for error in errors.values() for message in error.messages))
+    return paths
+
+
+def _told(job: Job, tell: Tell) -> Callable[[int, Mapping[str, Any]], None]:
+    return lambda step, row: tell(job.folder.name, step, job.recipe.steps, row)
+
+
+def together(trainings: Sequence[Training], device: str) -> dict[Training, BenchError]:
+    """Run all to their end; the errors of those that failed.
+
+    On the CPU one after another. On an accelerator a step of each in turn, each on a stream of its own: small networks
+    leave most of it idle.
+    """
+    errors: dict[Training, BenchError] = {}
+    cuda = torch.device(device).type == "cuda"
+    groups = [list(trainings)] if cuda else [[one] for one in trainings]
+    for group in groups:
+        lanes = [(one, iter(one), torch.cuda.Stream(device) if cuda and len(group) > 1 else None) for one in group]
+        while lanes:
+            lanes = [lane for lane in lanes if _on(*lane, errors)]
+    return errors
+
+
+def _on(one: Training, steps: Iterator[int], stream: Any, errors: dict[Training, BenchError]) -> bool:
+    """One step more; whether there may be another."""
+    try:
+        with torch.cuda.stream(stream) if stream is not None else contextlib.nullcontext():
+            return next(steps, None) is not None
+    except BenchError as error:
+        errors[one] = error
+        return False
+
+
+def install(weights: Path) -> Path:
+    """Copy weights and card to BENCH_HOME/weights, where generators look for them by name."""
+    target = home() / "weights" / weights.name
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(weights, target)
+        shutil.copyfile(weights.with_suffix(".json"), target.with_suffix(".json"))
+    return target
