@@ -452,13 +452,19 @@ def test_all_of_it_without_a_mouse(page, twelve):
     assert page.evaluate("document.activeElement.id") == "status"  # the button is gone, the focus is not
 
 
-@pytest.mark.parametrize("view", ["chart", "matrix", "shares", "profile", "factorial", "front"])
 @pytest.mark.parametrize("kind", ["friendly", "hostile"])
-def test_axe_finds_nothing_serious_in_any_view(browse, axe, twelve, view, kind):
-    shown = twelve if kind == "friendly" else board(14, 8, hostile=True)
-    page = browse(page_of(shown), theme="dark" if kind == "friendly" else "light", anchor=f"view={view}")
-    assert page.locator(".view:visible").count() == 1
-    assert axe(page) == []
+def test_axe_finds_nothing_serious_in_any_view(browse, axe, html, kind):
+    """The views one after another on one page; what stands around them is looked at in test_pages_everywhere.py."""
+    page = browse(
+        html if kind == "friendly" else page_of(board(14, 8, hostile=True)),
+        theme="dark" if kind == "friendly" else "light",
+    )
+    faults = []
+    for view in ("chart", "matrix", "shares", "profile", "factorial", "front"):
+        page.click(f"[data-view={view}]")
+        assert page.locator(".view:visible").count() == 1
+        faults += [f"{view}: {fault}" for fault in axe(page, within=".view:not([hidden])")]
+    assert faults == []
 
 
 def test_axe_finds_nothing_serious_in_the_drawer_and_while_comparing(browse, axe, twelve, html):

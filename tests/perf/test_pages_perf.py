@@ -1,15 +1,15 @@
 """Large pages in Chromium: there within a second, and every click answered within a tenth of one.
 
 There: from the start of the navigation to the first frame after the page's script has run and the page was laid out, by
-the page's own clock. A click: Chromium's Event Timing, from the input to the frame that shows its effect; what takes
-less than 16 ms is not reported by it and counts as nothing. The best of several, since what is asked is what the page
-costs and not what else the machine does.
+the page's own clock; the median of several loads is judged. A click: Chromium's Event Timing, from the input to the
+frame that shows its effect; what takes less than 16 ms is not reported by it and counts as nothing. The slowest of
+several clicks is judged, the first one on a fresh page among them, since that is what a reader waits for.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,26 +87,93 @@ def test_a_large_page_is_there_within_a_second(kind: str, browser, pages, tmp_pa
 
 
 CLICKED = {
-    "board": ["#theme", "#board thead button >> nth=2", "#board thead button >> nth=0", "#views button >> nth=1",
-              "#views button >> nth=2", "#views button >> nth=0", "#only"],
-    "comparison": ["#theme", "table.sortable th button >> nth=0", "table.sortable th button >> nth=1"],
+    "board": {
+        "theme": ["#theme"],
+        "sort by the first score": ["#board thead button >> nth=2"], "sort by name": ["#board thead button >> nth=0"],
+        "sort the other way": ["#board thead button >> nth=2", "#board thead button >> nth=2"],
+        **{f"view {name}": [f"[data-view={name}]"]
+           for name in ("chart", "matrix", "shares", "profile", "factorial", "front")},
+        "back to the table": ["[data-view=matrix]", "[data-view=table]"],
+        "only ranked": ["#only"],
+        "compare to a row": ["#board button.vs >> nth=2"],
+        "stop comparing": ["#board button.vs >> nth=2", "#board button.vs >> nth=2"],
+        "two rows' drawer": ["#board .pick input >> nth=1", "#board .pick input >> nth=5"],
+        "turn the drawer": ["#board .pick input >> nth=1", "#board .pick input >> nth=5", "#swap"],
+        "list of columns": ["#columns-choice summary"],
+        "a column more": ["#columns-choice summary", "[data-column] >> nth=20"],
+        "a column less": ["#columns-choice summary", "[data-column] >> nth=2"],
+        "CSV": ["#csv"], "reset": ["#board thead button >> nth=2", "#clear"], "systems": ["#systems summary"],
+    },
+    "comparison": {
+        "theme": ["#theme"],
+        "sort by the first column": ["table.sortable th button >> nth=0"],
+        "sort by the second column": ["table.sortable th button >> nth=1"],
+        "lightbox": ["#images a.open >> nth=0"],
+        "next prompt": ["#images a.open >> nth=0", "#box [data-do=on]"],
+        "blind": ["#images a.open >> nth=0", "#box [data-do=blind]"],
+        "vote": ["#images a.open >> nth=0", "#box [data-do=blind]", "#box [data-vote=left]"],
+    },
 }  # fmt: skip
+"""What is clicked, after the clicks before it."""
+CHOSEN = {"rank by another column": ("#by", {"index": 3}), "filter": ("[data-filter=fusion]", {"index": 2})}
+"""Selects of the board, and the choice made in them."""
 
 
-@pytest.mark.parametrize(("kind", "control"), [(k, c) for k, all_of in CLICKED.items() for c in all_of])
-def test_a_click_is_answered_at_once(kind: str, control: str, browser, pages, tmp_path: Path, benchmark) -> None:
-    browsing = Browsing(browser, tmp_path)
-    page = opened(browsing, pages[kind])
-    page.locator(control).scroll_into_view_if_needed()
+def answered(page: Any, act: Callable[[], None]) -> float:
+    """Seconds from the slowest input of an act to its frame."""
+    page.evaluate(_TWO_FRAMES)
+    page.evaluate("window.slowest = 0")
+    act()
+    page.evaluate(_TWO_FRAMES)
+    return page.evaluate("window.slowest") / 1000
+
+
+@pytest.mark.parametrize(("kind", "name"), [(k, name) for k, all_of in CLICKED.items() for name in all_of])
+def test_a_click_is_answered_at_once(kind: str, name: str, browser, pages, tmp_path: Path, benchmark) -> None:
+    browsing, (*before, control) = Browsing(browser, tmp_path), CLICKED[kind][name]
     seconds: list[float] = []
 
-    def once() -> None:
-        page.evaluate("window.slowest = 0")
-        page.click(control)
-        page.evaluate(_TWO_FRAMES)
-        seconds.append(page.evaluate("window.slowest") / 1000)
+    def fresh() -> tuple[tuple[Any], dict[str, Any]]:
+        browsing.close()
+        page = opened(browsing, pages[kind])
+        for each in before:
+            page.click(each)
+            page.evaluate(_TWO_FRAMES)
+        page.locator(control).scroll_into_view_if_needed()
+        return (page,), {}
 
-    benchmark.pedantic(once, rounds=CLICKS, iterations=1)
+    def once(page: Any) -> None:
+        seconds.append(answered(page, lambda: page.click(control)))
+
+    benchmark.pedantic(once, setup=fresh, rounds=CLICKS, iterations=1)
+    benchmark.extra_info.update(answered=min(seconds), slowest=max(seconds))
+    browsing.close()
+    assert max(seconds) < CLICK
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_choice_is_answered_at_once(name: str, browser, pages, tmp_path: Path, benchmark) -> None:
+    """From the select's change to the end of the frame after it, by the page's clock: no input event of it is timed."""
+    browsing, (control, choice) = Browsing(browser, tmp_path), CHOSEN[name]
+    seconds: list[float] = []
+
+    def fresh() -> tuple[tuple[Any], dict[str, Any]]:
+        browsing.close()
+        return (opened(browsing, pages["board"]),), {}
+
+    def once(page: Any) -> None:
+        page.evaluate(
+            """at => document.querySelector(at).addEventListener("change", () => {
+                 const start = performance.now();
+                 requestAnimationFrame(() => setTimeout(() => { window.changed = performance.now() - start; }));
+               }, {capture: true})""",
+            control,
+        )
+        page.select_option(control, **choice)
+        page.wait_for_function("window.changed > 0")
+        seconds.append(page.evaluate("window.changed") / 1000)
+
+    benchmark.pedantic(once, setup=fresh, rounds=CLICKS, iterations=1)
     benchmark.extra_info.update(answered=min(seconds), slowest=max(seconds))
     browsing.close()
     assert max(seconds) < CLICK
