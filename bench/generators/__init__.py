@@ -1,1 +1,1 @@
-"""Generator plug-ins: folder, callable, command, controls."""
+"""Generator plug-ins: folder, callable, command, diffusers, http, controls, and the trained reference systems."""

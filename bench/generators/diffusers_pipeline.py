@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.errors import BenchError, GenerationFailed, UsageError
-from bench.formats.large_files import named_digest
+from bench.formats.large_files import may_download, named_digest
 from bench.generators import diffusers_calls as calls
 from bench.generators import diffusers_folder as folders
 from bench.generators.base import Context, Generator
@@ -88,7 +88,10 @@ class Diffusers(Generator):
 
     @property
     def _located(self) -> Path | None:
-        return folders.located(self.model, self.revision)
+        """The folder; None where there is none, or one of the cache that lacks parts which may be fetched."""
+        place = folders.located(self.model, self.revision)
+        fetchable = place is not None and folders.is_hub(self.model) and may_download()
+        return None if fetchable and place and folders.Pipeline(place, self.variant).problems() else place
 
     @property
     def _adapter(self) -> Path:
@@ -107,18 +110,30 @@ class Diffusers(Generator):
             raise UsageError("diffusers makes single images, and the dataset holds stories of several frames.")
         if problems := self.pipeline.problems():  # of what was fetched just now
             raise UsageError(*problems)
-        self._kind = calls.pipeline_class(self.pipeline)
-        self._scheduler = calls.scheduler_of(self.pipeline, self.scheduler)
-        self._described = calls.described(self._scheduler)  # now: old pipelines mend its configuration when they load
-        self._given = calls.checked(
-            self._kind,
-            {
-                "num_inference_steps": self.steps, "guidance_scale": self.guidance, "width": self.width,
-                "height": self.height, "negative_prompt": self.negative_prompt, **self.extra,
-            },
-        )  # fmt: skip
+        _ = self._described  # now: old pipelines mend their scheduler's configuration when they load
         self._readers = calls.readers(self.pipeline, self._kind, self._given)
         self._images = self._failures = 0
+
+    @cached_property
+    def _kind(self) -> Any:
+        return calls.pipeline_class(self.pipeline)
+
+    @cached_property
+    def _scheduler(self) -> Any:
+        return calls.scheduler_of(self.pipeline, self.scheduler)
+
+    @cached_property
+    def _described(self) -> Mapping[str, str]:
+        return calls.described(self._scheduler)
+
+    @cached_property
+    def _given(self) -> Mapping[str, Any]:
+        """The arguments of every call."""
+        wanted = {
+            "num_inference_steps": self.steps, "guidance_scale": self.guidance, "width": self.width,
+            "height": self.height, "negative_prompt": self.negative_prompt, **self.extra,
+        }  # fmt: skip
+        return calls.checked(self._kind, wanted)
 
     @cached_property
     def _parts(self) -> dict[str, str]:

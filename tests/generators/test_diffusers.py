@@ -165,6 +165,8 @@ def test_identity_is_of_the_content_and_not_of_the_place(models, tmp_path):
     here, there = ready(models / "sd"), ready(tmp_path / "copy")
     assert here.identity() == there.identity()
     assert json.loads(json.dumps(here.identity())) == here.identity()
+    unused = create("generator", "diffusers", {"model": str(models / "sd"), "steps": 2})
+    assert unused.identity() == here.identity()  # as a verifier asks, without a dataset
     assert here.identity()["call"] == {"num_inference_steps": 2, "guidance_scale": 7.5}
     assert here.identity()["scheduler"]["class"] == "DDIMScheduler"
     assert ready(models / "sd", scheduler="EulerDiscrete").identity() != here.identity()
@@ -182,7 +184,7 @@ def test_notes_say_what_was_used(models):
         assert part in told
 
 
-def test_a_model_of_the_hub_comes_from_the_cache_alone(models, tmp_path):
+def test_a_model_of_the_hub_comes_from_the_cache_alone(models, tmp_path, monkeypatch):
     (problem,) = create("generator", "diffusers", {"model": "someone/some-model"}).problems()
     assert "neither a folder nor in the Hugging Face cache" in problem and "--allow-download" in problem
     commit, repository = "0123456789abcdef0123456789abcdef01234567", tmp_path / "hub" / "models--someone--some-model"
@@ -195,6 +197,11 @@ def test_a_model_of_the_hub_comes_from_the_cache_alone(models, tmp_path):
         assert "someone/some-model at commit 0123456789ab" in made.notes()[0]
     (problem,) = create("generator", "diffusers", {"model": "someone/some-model", "revision": "v2"}).problems()
     assert "'someone/some-model' at v2" in problem
+    shutil.rmtree(repository / "snapshots" / commit / "unet")
+    (problem,) = create("generator", "diffusers", {"model": "someone/some-model"}).problems()
+    assert "lacks its part 'unet'" in problem
+    monkeypatch.setenv("BENCH_ALLOW_DOWNLOAD", "1")  # an interrupted download is taken up again
+    assert create("generator", "diffusers", {"model": "someone/some-model"}).problems() == []
 
 
 def test_downloads_happen_only_when_allowed_and_of_what_was_asked_for(models, monkeypatch):
