@@ -25,7 +25,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 CARD_KEYS = {
     "name", "title", "version", "summary", "licence", "citation", "layout", "sources", "provides", "splits",
-    "visibility", "sensitive",
+    "visibility", "sensitive", "example", "about", "files", "place",
 }  # fmt: skip
 
 

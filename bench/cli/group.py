@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("bench.cli.keeping:verify", "Say whether runs are whole, and what the numbers of others are worth."),
     "cache": ("bench.cli.caching:cache", "Show what a root holds, or remove what can be made again."),
     "statistics": ("bench.cli.statistics:statistics", "Write mean and covariance of features as an .npz."),
+    "data": ("bench.cli.data:data", "Link, fetch, verify and preview data sets."),
     "agree": ("bench.cli.agreeing:agree", "Hold metrics against people's ratings, with intervals."),
     "check": ("bench.cli.checking:check", "Hold plug-ins to their contract: the conformance suite."),
     "train": ("bench.cli.training:train", "Train a judge of scenes by its recipe."),

@@ -25,8 +25,8 @@ _MARKS = {"higher": "↑", "lower": "↓", "none": ""}
 def listing(what: str | None, as_json: bool) -> None:
     """List the plug-ins of a kind, or of all kinds; or the panels, or the aliases.
 
-    Built-in plug-ins are read from their source and others from their entry points, so nothing is imported. `bench
-    show NAME` tells more.
+    Built-in plug-ins are read from their source and others from their entry points, so nothing is imported. Of data
+    sets it says what each provides and whether it is on this machine. `bench show NAME` tells more.
     """
     if what in ("panels", "aliases"):
         _names(what, as_json)
@@ -45,6 +45,12 @@ def _row(entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": entry.kind, "name": entry.name, "summary": entry.summary, "origin": entry.origin}
     if entry.kind == "metric":
         found |= {"scope": entry.meta.get("scope"), "direction": entry.meta.get("direction")}
+    if entry.kind == "dataset":
+        from bench.cards import card
+        from bench.formats.places import state
+
+        what, where = state(entry.name)
+        found |= {"provides": list(card(entry.name).get("provides", ())), "on disk": what, "where": where}
     return found
 
 
@@ -56,6 +62,9 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> str:
             [r["name"], r["scope"] or "", _MARKS[r["direction"] or "none"], r["origin"], r["summary"]] for r in rows
         ]
         return table(body, ["name", "scope", "", "origin", "summary"])
+    if kind == "dataset":
+        body = [[r["name"], r["on disk"], ", ".join(r["provides"]), r["summary"]] for r in rows]
+        return table(body, ["name", "on disk", "provides", "summary"])
     return table([[r["name"], r["origin"], r["summary"]] for r in rows], ["name", "origin", "summary"])
 
 

@@ -27,7 +27,12 @@ def reference() -> str:
     parts = [HEAD, _exits(), _options("bench", cli)]
     for verb in VERBS:
         command = cli.get_command(context, verb)
-        if command is not None:
+        if isinstance(command, click.Group):
+            parts += [f"## bench {verb}\n", _about(command)]
+            for name, inner in command.commands.items():
+                own = f"{verb} {name}"
+                parts += [f"### bench {own}\n", _usage(own, inner), _about(inner), _options(f"bench {own}", inner)]
+        elif command is not None:
             parts += [f"## bench {verb}\n", _usage(verb, command), _about(command), _options(f"bench {verb}", command)]
     return "\n".join(part for part in parts if part)
 

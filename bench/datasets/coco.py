@@ -1,6 +1,7 @@
 """`coco`: photographs with captions, and on request with boxes and masks, from COCO's official files.
 
-The unit of resampling is the photograph. Expected below `root`, as unpacked from the official archives:
+The unit of resampling is the photograph. Expected below `root` (default: the place that `bench data link coco PATH`
+noted), as unpacked from the official archives:
 
     annotations/captions_val2014.json, annotations/instances_val2014.json
     val2014/COCO_val2014_000000000042.jpg          (2017: val2017/000000000042.jpg)
@@ -16,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from bench.datasets.referenced import Referenced
-from bench.errors import DataError, UsageError
+from bench.errors import BenchError, DataError, UsageError
 from bench.formats.coco import Captions, Instances, read_captions, read_instances
+from bench.formats.findings import Finding, Findings
 from bench.formats.folders import file_digest
+from bench.formats.places import root_of
 from bench.registry import register
 from bench.types import Sample, Thing
 
@@ -35,19 +38,29 @@ class Coco(Referenced):
     """
 
     def __init__(
-        self, root: str, year: int = 2014, split: str = "val", prompts: str = "first", instances: bool = False,
-        images: str | None = "auto", reference: str | None = None,
+        self, root: str | None = None, year: int = 2014, split: str = "val", prompts: str = "first",
+        instances: bool = False, images: str | None = "auto", reference: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(reference)
         for name, given, allowed in (("year", year, YEARS), ("split", split, SPLITS), ("prompts", prompts, PROMPTS)):
             if given not in allowed:
                 raise UsageError(f"{name}={given} of coco is unknown; give {' or '.join(map(str, allowed))}.")
-        self.root, self.part = os.path.expanduser(str(root)), f"{split}{year}"
+        self.given, self.part = root, f"{split}{year}"
         self.prompts, self.instances = prompts, bool(instances)
-        self.images = os.path.join(self.root, self.part) if images == "auto" else os.path.expanduser(str(images))
-        self.with_images = images is not None
+        self.with_images, self._images = images is not None, images
 
     # ---- files ----
+
+    @cached_property
+    def root(self) -> str:
+        """Where the official archives were unpacked."""
+        return str(root_of("coco", self.given))
+
+    @cached_property
+    def images(self) -> str:
+        """Folder of the photographs."""
+        auto = self._images == "auto"
+        return os.path.join(self.root, self.part) if auto else os.path.expanduser(str(self._images))
 
     def _annotations(self, kind: str) -> str:
         path = os.path.join(self.root, "annotations", f"{kind}_{self.part}.json")
@@ -119,6 +132,47 @@ class Coco(Referenced):
         (one,) = (i for i in self._instances.instances[photo] if i.id == number)
         return np.repeat(self._instances.mask(one)[..., None] * np.uint8(255), 3, axis=2)
 
+    # ---- what `bench data verify` asks ----
+
+    def findings(self) -> list[Finding]:
+        """Everything wrong with the annotation files that are there, and photographs that are not."""
+        log = Findings()
+        try:
+            photos = list(self._captions.photos.values())
+        except BenchError as error:
+            for message in error.messages:
+                log.add("unreadable", "annotations", message)
+            return log.all()
+        bare = [p.file_name for p in photos if p.id not in self._captions.captions]
+        log.add("left-out", f"captions_{self.part}.json", f"photographs have no caption, the first is {bare[:1]}.",
+                len(bare))  # fmt: skip
+        if self.with_images:
+            absent = [p.file_name for p in photos if not os.path.isfile(os.path.join(self.images, p.file_name))]
+            log.add("missing-image", self.images, (absent or [""])[0], len(absent))
+        if os.path.isfile(os.path.join(self.root, "annotations", f"instances_{self.part}.json")):
+            self._look_at_boxes(log)
+        return log.all()
+
+    def _look_at_boxes(self, log: Findings) -> None:
+        try:
+            found = self._instances
+        except BenchError as error:
+            log.add("unreadable", "annotations", error.messages[0])
+            return
+        for photo, every in found.instances.items():
+            size = found.photos[photo]
+            for one in every:
+                x0, y0, x1, y1 = one.box
+                outside = min(x0, y0) < -1 or x1 > size.width + 1 or y1 > size.height + 1
+                log.add("box-outside", f"instances_{self.part}.json", f"instance {one.id}", int(outside))
+
+    def readable(self) -> int:
+        """Samples that could be read."""
+        try:
+            return len(self.samples)
+        except BenchError:
+            return 0
+
     # ---- identity ----
 
     def identity(self) -> Mapping[str, Any]:
@@ -131,7 +185,7 @@ class Coco(Referenced):
 
     def training(self) -> Iterable[Sample]:
         """Samples of the training split, where its files lie beside these."""
-        train = Coco(self.root, int(self.part[-4:]), "train", self.prompts)
+        train = Coco(self.given, int(self.part[-4:]), "train", self.prompts)
         try:
             return train.samples
         except DataError:

@@ -20,6 +20,8 @@ from PIL import Image
 from bench.datasets.coco import Coco
 from bench.errors import DataError, UsageError, did_you_mean
 from bench.formats.coco import read_captions
+from bench.formats.photo_sets import read_karpathy
+from bench.formats.reading import Reading
 from bench.formats.textfiles import lines, read_text
 from bench.registry import register
 from bench.spec import digest
@@ -32,36 +34,54 @@ REFERENCES = {
     "train": "all photographs of train2014",
 }
 FITS = ("crop", "squash", "none")
+KARPATHY = ("all", "restval", "test", "val")
 
 
 @register("dataset", "coco-30k", summary="30,000 COCO captions under a named variant of the zero-shot FID protocol")
 class Coco30k(Coco):
     """captions: 'seeded' (one a photograph, drawn by `seed`) or a text file of caption ids, one a line. against: which
     photographs are the reference set: sampled, val or train. fit: crop (centre square, then 256 x 256 by Pillow's
-    bicubic filter), squash (256 x 256 of the whole), none (as they are). count: fewer captions, for a trial.
+    bicubic filter), squash (256 x 256 of the whole), none (as they are). count: fewer captions, for a trial. karpathy:
+    captions only of photographs that Karpathy's split (dataset_coco.json) has in restval, test or val.
     """
 
     panel = "coco-30k"
 
     def __init__(
-        self, root: str, captions: str = "seeded", against: str = "sampled", fit: str = "crop", seed: int = 0,
-        count: int = COUNT,
+        self, root: str | None = None, captions: str = "seeded", against: str = "sampled", fit: str = "crop",
+        seed: int = 0, count: int = COUNT, karpathy: str = "all",
     ) -> None:  # fmt: skip
         super().__init__(root, 2014, "val", "all")
-        for name, given, allowed in (("against", against, REFERENCES), ("fit", fit, FITS)):
+        for name, given, allowed in (
+            ("against", against, REFERENCES), ("fit", fit, FITS), ("karpathy", karpathy, KARPATHY)
+        ):  # fmt: skip
             if given not in allowed:
                 raise UsageError(f"{name}={given} of coco-30k is unknown.{did_you_mean(given, allowed)}")
         if count < 2:
             raise UsageError(f"count of coco-30k must be at least 2; got {count}.")
         self.captions, self.against, self.fit, self.seed, self.count = str(captions), against, fit, int(seed), count
+        self.karpathy = karpathy
 
     # ---- captions ----
 
     @cached_property
     def samples(self) -> list[Sample]:
-        by_id = {sample.id: sample for sample in self._samples()}
+        by_id = {sample.id: sample for sample in self._samples() if self._within(sample.group)}
         chosen = self._listed(by_id) if self.captions != "seeded" else self._drawn(list(by_id.values()))
         return chosen
+
+    def _within(self, photo: str) -> bool:
+        return self.karpathy == "all" or photo in self._karpathy
+
+    @cached_property
+    def _karpathy(self) -> set[str]:
+        """Photographs of the asked part of Karpathy's split."""
+        reading = Reading("coco-karpathy", self.root)
+        path = reading.need("dataset_coco.json", "annotations/dataset_coco.json", "karpathy/dataset_coco.json")
+        found = read_karpathy(reading, path, self.karpathy, Path(self.root)) if path is not None else []
+        if reading.log.refused:
+            raise DataError(*reading.log.refused)
+        return {str(int(photo.id)) for photo in found}
 
     def _drawn(self, every: list[Sample]) -> list[Sample]:
         """One caption of each photograph and `count` photographs, by numpy's RandomState(seed) in the order of ids."""
@@ -71,8 +91,11 @@ class Coco30k(Coco):
             photos.setdefault(sample.group, []).append(sample)
         one = [said[rng.randint(len(said))] for said in photos.values()]
         if len(one) < self.count:
-            raise DataError(f"coco-30k needs {self.count} photographs with captions and {self.part} has {len(one)}.")
+            raise DataError(f"coco-30k needs {self.count} photographs with captions and {self._part()} has {len(one)}.")
         return [one[i] for i in sorted(rng.permutation(len(one))[: self.count])]
+
+    def _part(self) -> str:
+        return self.part if self.karpathy == "all" else f"Karpathy's {self.karpathy} of {self.part}"
 
     def _listed(self, by_id: Mapping[str, Sample]) -> list[Sample]:
         path = os.path.expanduser(self.captions)
@@ -80,7 +103,7 @@ class Coco30k(Coco):
         unknown = [one for one in wanted if one not in by_id]
         if unknown:
             raise DataError(
-                f"The caption list '{path}' names '{unknown[0]}', which is no caption of {self.part}; it holds one "
+                f"The caption list '{path}' names '{unknown[0]}', which is no caption of {self._part()}; it holds one "
                 "caption id of COCO a line."
             )
         return [by_id[one] for one in wanted]
@@ -127,7 +150,7 @@ class Coco30k(Coco):
         """The variant by name and by digest of its captions and photographs (COCO's files have fixed names)."""
         return {
             "label": f"coco-30k-{self.against}-{self.fit}", "captions": self.caption_digest(),
-            "reference": self._reference_identity,
+            "reference": self._reference_identity, **({"karpathy": self.karpathy} if self.karpathy != "all" else {}),
         }  # fmt: skip
 
     def own_identity(self) -> Any:

@@ -1,0 +1,83 @@
+"""Benchmarks that hold a true caption against a false one: sugarcrepe, winoground, aro; and SOA's captions by class.
+
+The image is the sample's reference, the true caption its prompt, the false one its tag `negative`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bench.datasets.official import Official
+from bench.errors import UsageError, did_you_mean
+from bench.formats.class_names import COCO, canonical
+from bench.formats.pair_sets import ARO_PARTS, SUGARCREPE, read_aro, read_soa, read_sugarcrepe, read_winoground
+from bench.formats.reading import Reading
+from bench.registry import register
+from bench.types import Sample
+
+Choices = Mapping[str, tuple[str, ...]]
+
+
+@register("dataset", "sugarcrepe", summary="SugarCrepe: 7,511 photographs of COCO with a true and a false caption")
+class SugarCrepe(Official):
+    """split: one of seven, or all. images: COCO's val2017; auto: val2017/ below root; none: captions alone."""
+
+    choices: ClassVar[Choices] = {"split": ("all", *SUGARCREPE)}
+
+    def __init__(
+        self, root: str | None = None, split: str = "all", images: str | None = "auto", reference: str | None = None
+    ) -> None:
+        super().__init__(root, reference, split=split)
+        self.images = images
+
+    def read(self, reading: Reading) -> Iterable[Sample]:
+        asked = self.chosen["split"]
+        folder = Path(str(self.images)).expanduser()
+        if self.images == "auto":
+            folder = reading.find("val2017", "data/coco/images/val2017") or reading.root / "val2017"
+        images = None if self.images in (None, "none") else folder
+        return read_sugarcrepe(reading, SUGARCREPE if asked == "all" else [asked], images)
+
+
+@register("dataset", "winoground", summary="Winoground: 400 pairs of captions of the same words and their two images")
+class Winoground(Official):
+    """images: none reads the captions alone. root: the folder of examples.jsonl (gated on its hub)."""
+
+    def __init__(self, root: str | None = None, images: str | None = "auto", reference: str | None = None) -> None:
+        super().__init__(root, reference)
+        self.with_images = images not in (None, "none")
+
+    def read(self, reading: Reading) -> Iterable[Sample]:
+        return read_winoground(reading, self.with_images)
+
+
+@register("dataset", "aro", summary="ARO: relations and attributes of Visual Genome with a false caption each")
+class Aro(Official):
+    """part: relation, attribution, or negclip (valid_neg_clip.tsv). The tag `crop` is the part of the image that is
+    judged."""
+
+    choices: ClassVar[Choices] = {"part": ARO_PARTS}
+
+    def __init__(self, root: str | None = None, part: str = "relation", reference: str | None = None) -> None:
+        super().__init__(root, reference, part=part)
+
+    def read(self, reading: Reading) -> Iterable[Sample]:
+        return read_aro(reading, self.chosen["part"])
+
+
+@register("dataset", "soa", summary="SOA: captions of COCO's val2014 that name one of 80 classes, a list a class")
+class Soa(Official):
+    """label: a class by any of its names, or all. root: the folder SOA of its repository; default: as linked."""
+
+    condition = "semantic"
+
+    def __init__(self, root: str | None = None, label: str = "all", reference: str | None = None) -> None:
+        super().__init__(root, reference, label=label)
+        if label != "all" and canonical(label) not in COCO:
+            raise UsageError(f"label={label} of soa is no class of COCO.{did_you_mean(label, COCO)}")
+
+    def read(self, reading: Reading) -> Iterable[Sample]:
+        asked = self.chosen["label"]
+        return read_soa(reading, [] if asked == "all" else [canonical(asked)])
