@@ -55,11 +55,8 @@ class Official(Referenced):
     def _content(self) -> tuple[Reading, list[Sample]]:
         reading = self._opened()
         samples = list(self.read(reading))
-        seen: set[str] = set()
-        for one in samples:
-            if one.id in seen:
-                reading.log.add("duplicate-id", self.plugin_name, one.id)
-            seen.add(one.id)
+        if not any(f.kind == "duplicate-id" for f in reading.log.all()):
+            reading.unique((s.id for s in samples), Path(self.plugin_name))
         return reading, samples
 
     @cached_property

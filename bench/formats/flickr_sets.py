@@ -81,13 +81,13 @@ def _results(reading: Reading, path: Path, wanted: list[str] | None, folder: Pat
     said: dict[str, dict[int, str]] = {}
     token = path.suffix == ".token"  # results_20130124.token: `1000092795.jpg#0 <tab> caption`, without a header
     for line, text in reading.lines(path):
-        parts = re.split(r"#(?=\d+\t)|\t", text, maxsplit=2) if token else [p.strip() for p in text.split("|")]
+        parts = re.split(r"#(?=\d+\t)|\t", text, maxsplit=2) if token else [p.strip() for p in text.split("|", 2)]
         if line == 1 and parts[0].casefold() == "image_name":
             continue
         if len(parts) < 3:
             reading.log.add("left-out-row", file, f"line {line}")
             continue
-        number, caption = whole(parts[1]), " ".join("|".join(parts[2:]).split())
+        number, caption = whole(parts[1]), " ".join(parts[2].split())
         if number is None:
             reading.log.add("bad-value", file, f"the number of the comment in line {line}")
             continue
