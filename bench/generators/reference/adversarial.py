@@ -16,7 +16,7 @@ import torch
 from bench.errors import UsageError
 from bench.generators.reference.fusing import maker
 from bench.generators.reference.gan_nets import Canvas, Pair, latents
-from bench.generators.reference.text import ids_of
+from bench.generators.reference.text import TextEncoder, ids_of
 from bench.generators.reference.trained import Trained
 from bench.spec import Spec
 from bench.world.resample import to_square
@@ -48,6 +48,13 @@ class Adversarial(Trained):
 
     def draw(self, network: Any, seeds: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
         return network.painter(latents(seeds).to(ids.device), ids).images
+
+    def encoder(self) -> TextEncoder:
+        return self.network.painter.text  # type: ignore[no-any-return,union-attr,return-value]
+
+    def own_loss(self, network: Any, seeds: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
+        """How little the critic, which reads the texts as they are, thinks that images and texts match."""
+        return -network.critic(network.painter(latents(seeds).to(ids.device), ids).images, ids).sum()
 
     def judge(self, images: Sequence[np.ndarray], texts: Sequence[str]) -> torch.Tensor:
         """uint8 images (h, w, 3) of any size and their texts -> float32 (n,): the critic's logits D(x, t)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,10 +19,10 @@ from torch import nn
 
 from bench.errors import BenchError, DataError, UsageError, WeightsMissing, did_you_mean
 from bench.generators.base import Context, Generator
-from bench.generators.reference.fusing import about, weights_name
-from bench.generators.reference.text import ids_of, over_long, unknown_words
+from bench.generators.reference.attacking import shift, shifted
+from bench.generators.reference.fusing import about, strategy, weights_name
+from bench.generators.reference.text import TextEncoder, ids_of, over_long, unknown_words
 from bench.generators.reference.weighing import load, sha256
-from bench.registry import lookup
 from bench.spec import Spec, parse
 from bench.store import home
 from bench.types import Outcome, Request
@@ -60,8 +60,7 @@ class Trained(Generator):
     # ---- weights -------------------------------------------------------------------------------------------------
 
     def fuse(self, fusion: Spec) -> None:
-        lookup("fusion", fusion.name)
-        self.strategy = fusion
+        self.strategy = strategy(str(fusion))
         self.__dict__.pop("network", None)
 
     @property
@@ -155,8 +154,35 @@ class Trained(Generator):
         for at in range(0, len(requests), self.batch_size):
             yield from self._some(requests[at : at + self.batch_size])
 
+    def attack(self, requests: Sequence[Request], eps: float, kind: str) -> Iterator[Outcome]:
+        """`generate` with moved word embeddings: see bench.generators.reference.attacking."""
+        for at in range(0, len(requests), self.batch_size):
+            some = requests[at : at + self.batch_size]
+            seeds, ids = self.batch(some)
+            loss = partial(self.own_loss, self.network, seeds, ids)
+            moved = shift(self.encoder(), seeds, ids, eps, kind, loss)
+            with shifted(self.encoder(), moved), torch.inference_mode():
+                images = self.draw(self.network, seeds, ids)
+            yield from self.outcomes(some, images)
+
+    def encoder(self) -> TextEncoder:
+        """What reads the words of a prompt."""
+        return self.network.text  # type: ignore[no-any-return,union-attr,return-value]
+
+    def own_loss(self, network: Any, seeds: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
+        """(): how little the images of these seeds agree with the texts, by what the system was trained with, summed
+        over the rows."""
+        raise UsageError(f"{self.plugin_name} gives no gradients of its word embeddings to attack it by.")
+
     def _some(self, requests: Sequence[Request]) -> Iterator[Outcome]:
-        """At most a batch, filled up to one: sums in batches of other sizes round differently."""
+        seeds, ids = self.batch(requests)
+        with torch.inference_mode():
+            images = self.draw(self.network, seeds, ids)
+        yield from self.outcomes(requests, images)
+
+    def batch(self, requests: Sequence[Request]) -> tuple[list[int], torch.Tensor]:
+        """Seeds and token ids of at most a batch, filled up to one: sums in batches of other sizes round
+        differently."""
         for request in requests:
             if request.size is not None and request.size != (self.side, self.side):
                 asked = "x".join(map(str, request.size))
@@ -166,15 +192,16 @@ class Trained(Generator):
                 )
         spare = self.batch_size - len(requests)
         texts = ["" if self.blind else request.prompt for request in requests]
-        ids = ids_of([*texts, *[""] * spare])
-        with torch.inference_mode():
-            images = self.draw(self.network, [*(r.seed for r in requests), *[0] * spare], ids)
+        return [*(r.seed for r in requests), *[0] * spare], ids_of([*texts, *[""] * spare])
+
+    def outcomes(self, requests: Sequence[Request], images: torch.Tensor) -> Iterator[Outcome]:
+        """Images (b, 3, h, w) in [-1, 1], of which the first are those of the requests."""
         pixels = images.clamp(-1, 1).add(1).mul(127.5).round().permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
-        for request, image, text in zip(requests, pixels, texts, strict=False):
+        for request, image in zip(requests, pixels, strict=False):
             if request.frames > 1:
                 yield Outcome(status="failed", reason=f"{self.plugin_name} draws single images, not stories")
             else:
-                yield Outcome(image=np.ascontiguousarray(image), info=_misread(text))
+                yield Outcome(image=np.ascontiguousarray(image), info={} if self.blind else _misread(request.prompt))
 
 
 def _misread(text: str) -> dict[str, Any]:
