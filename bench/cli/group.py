@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "agree": ("bench.cli.agreeing:agree", "Hold metrics against people's ratings, with intervals."),
     "check": ("bench.cli.checking:check", "Hold plug-ins to their contract: the conformance suite."),
     "train": ("bench.cli.training:train", "Train a judge of scenes by its recipe."),
+    "probe": ("bench.cli.probing:probe", "Probe fusion strategies by themselves, without a generator."),
     "doctor": ("bench.cli.examining:doctor", "Say what this machine has and what a study lacks."),
 }
 """Verb -> where its command is, and its line in `bench --help`."""
