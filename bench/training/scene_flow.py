@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from bench.generators.reference.flow_model import FlowModel
-from bench.generators.reference.fusing import about, maker, weights_name
+from bench.generators.reference.fusing import about, maker, strategy, weights_name
 from bench.generators.reference.text import ids_of
 from bench.generators.reference.trained import noise_of
-from bench.spec import Spec, parse
+from bench.spec import Spec
 from bench.training.captioned import batch, first_row, pixels_of
 from bench.training.drawn import figures
 from bench.training.loop import Must, Recipe, grouped
@@ -84,7 +84,7 @@ def drawn(model: FlowModel, texts: Sequence[str], seeds: Sequence[int], **how: A
 def trainable(name: str, how: How) -> Trainable:
     """`bench train generator:flow`."""
     refuse_options(name, how, {})
-    fusion = parse(how.fusion or "attention")
+    fusion = strategy(how.fusion or "attention")
     steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
     recipe = Recipe(
         weights_name(name, how.side, fusion, how.blind, how.seed),

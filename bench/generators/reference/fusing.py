@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from bench import registry
-from bench.fusion.base import Fusion
-from bench.spec import Spec, digest
+from bench.fusion.base import BUDGET, Fusion
+from bench.spec import Spec, digest, parse
 from bench.world.tokens import WORDS
 
 MakeFusion = Callable[[int, int, int, int], Fusion]
@@ -29,6 +31,14 @@ def maker(fusion: Spec) -> MakeFusion:
         return made
 
     return make
+
+
+def strategy(text: str) -> Spec:
+    """The Spec of a strategy's text; UsageError for one that does not exist or does not take its parameters."""
+    fusion = parse(text)
+    with torch.device("meta"):
+        maker(fusion)(32, 64, 128, BUDGET)
+    return fusion
 
 
 def weights_name(generator: str, side: int, fusion: Spec, blind: bool, train_seed: int, settings: str = "") -> str:
