@@ -217,8 +217,10 @@ class Players(nn.Module):
         if play.history:
             parts["history"] = play.history * distance(self.painter.parameters(), self.past["painter"])
         if play.seeking:
-            w = torch.randn(z.shape, generator=draw).to(z)
-            parts["modes"] = play.seeking * seeking(painted.images, self.painter(w, batch.ids).images, z, w)
+            half = max(1, len(z) // 2)  # each costs another pass of the painter
+            w = torch.randn(half, z.shape[1], generator=draw).to(z)
+            again = self.painter(w, batch.ids[:half]).images
+            parts["modes"] = play.seeking * seeking(painted.images[:half], again, z[:half], w)
         if self.naming is not None:
             parts["names"] = play.attributes * self._named(seen, batch.shown)
         parts |= self.teach_painter(batch, painted, seen, context)

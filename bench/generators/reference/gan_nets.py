@@ -7,6 +7,7 @@ place anything. Normalisation is by groups: an image depends on its own latent a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -27,8 +28,12 @@ SEEN = {16: (32, 64, 96), 8: (32, 64)}
 """Channels of the critic, from the finest map to 4."""
 GAIN = 0.2
 """Slope of the critics' leaky rectifiers."""
+GROUND = 0.76
+"""The mean background of a scene in [-1, 1]: critics look at what differs from it, painters begin with it."""
 LOUD = 5.0
-"""Sentences are means over words, so that captions differ little in them; this makes them as loud as the latent."""
+"""Sentences are means over words, so that captions differ little in them; critics hear them so many times as loud."""
+TOLD = 1.5
+"""And painters so many times: much louder, and the latent is not heard, every seed then draws the same."""
 
 
 class Canvas(NamedTuple):
@@ -78,10 +83,11 @@ class Painter(nn.Module):
         self.leave = nn.Sequential(
             nn.GroupNorm(8, widths[-1]), nn.SiLU(), nn.Conv2d(widths[-1], 3 * canvas.fold**2, 3, padding=1)
         )
+        nn.init.constant_(self.leave[2].bias, math.atanh(GROUND))
 
     def read(self, ids: torch.Tensor) -> TextContext:
         """int64 (b, l) token ids -> what the fusions see."""
-        return loud(self.text(ids))
+        return loud(self.text(ids), TOLD)
 
     def entry(self, z: torch.Tensor, context: TextContext) -> torch.Tensor:
         """What the coarsest map is made from, (b, entry_dim)."""
@@ -127,6 +133,9 @@ class Critic(nn.Module):
         self.enter = nn.Conv2d(3 * canvas.fold**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         self.deep = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
+        for conv in (self.enter, *self.down, self.deep):  # features would fade from layer to layer
+            nn.init.kaiming_normal_(conv.weight, a=GAIN)
+            nn.init.zeros_(conv.bias)
 
     def read(self, ids: torch.Tensor) -> TextContext:
         """int64 (b, l) token ids -> what images are judged by."""
@@ -134,7 +143,7 @@ class Critic(nn.Module):
 
     def see(self, images: torch.Tensor) -> torch.Tensor:
         """(b, 3, s, s) -> features (b, width, 4, 4), the part that knows no text."""
-        h = F.leaky_relu(self.enter(F.pixel_unshuffle(images, self.canvas.fold)), GAIN)
+        h = F.leaky_relu(self.enter(F.pixel_unshuffle(2 * (images - GROUND), self.canvas.fold)), GAIN)
         for conv in self.down:
             h = F.leaky_relu(conv(h), GAIN)
         return F.leaky_relu(h + self.deep(h), GAIN)
@@ -148,9 +157,9 @@ class Critic(nn.Module):
         return self.judge(self.see(images), self.read(ids))
 
 
-def loud(context: TextContext) -> TextContext:
-    """The context with its sentences LOUD times as large."""
-    return context._replace(sentence=LOUD * context.sentence)
+def loud(context: TextContext, times: float = LOUD) -> TextContext:
+    """The context with its sentences so many times as large."""
+    return context._replace(sentence=times * context.sentence)
 
 
 class Pair(nn.Module):

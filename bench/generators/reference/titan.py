@@ -11,13 +11,15 @@ in the sequence. Stable, and a little soft.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from bench.fusion.base import TextContext
 from bench.generators.reference.adversarial import Adversarial
-from bench.generators.reference.gan_nets import Canvas, Painted
+from bench.generators.reference.gan_nets import GROUND, Canvas, Painted
 from bench.generators.reference.iten import ItenCritic
 from bench.generators.reference.text import TEXT_DIM, TextEncoder
 from bench.generators.reference.unet import doubled
@@ -65,11 +67,13 @@ class TitanPainter(nn.Module):
         self.given = nn.Linear(CODE, WIDTH)
         self.wide = nn.Conv2d(WIDTH, 64, 3, padding=1)
         self.leave = nn.Sequential(nn.GroupNorm(8, 64), nn.SiLU(), nn.Conv2d(64, pixels // 4, 3, padding=1))
+        nn.init.constant_(self.leave[2].bias, math.atanh(GROUND))
         nn.init.constant_(self.code.bias[CODE:], -4.0)  # z says something from the first step on, or never will
 
     def encode(self, images: torch.Tensor, context: TextContext) -> tuple[torch.Tensor, ...]:
         """Images and texts -> mean and log variance of z (b, 32) each, pooled words and pooled patches (b, d) each."""
-        patches = self.enter(F.pixel_unshuffle(images, self.patch).flatten(2).transpose(1, 2)) + self.seen
+        pixels = F.pixel_unshuffle(2 * (images - GROUND), self.patch).flatten(2).transpose(1, 2)
+        patches = self.enter(pixels) + self.seen
         words = self.words(context.words)
         at = words.shape[1]
         found = self.encoder(words, context.mask, torch.cat([self.asks.expand(len(images), -1, -1), patches], 1))
