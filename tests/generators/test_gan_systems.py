@@ -16,9 +16,11 @@ from bench.generators.base import Context
 from bench.generators.reference.fusing import about, maker
 from bench.generators.reference.gan_nets import LATENT, Canvas, Painter, latents
 from bench.generators.reference.text import ids_of
+from bench.generators.reference.trained import SHIPPED
 from bench.generators.reference.weighing import sha256
 from bench.generators.reference.wirn import RelationMaps
 from bench.spec import Spec, parse
+from bench.training.drawn import figures
 from bench.types import Request, Sample
 
 NAMES = ("cgan", "iten", "cman", "wirn", "titan")
@@ -191,3 +193,24 @@ def test_a_judge_that_is_not_there_is_said(tmp_path, monkeypatch):
     assert "bench train generator:cgan" in judge.problems()[0]
     with pytest.raises(WeightsMissing):
         judge.generator.path()
+
+
+# ---- what is shipped -----------------------------------------------------------------------------------------------
+
+CARDS = [path for name in NAMES for path in sorted(SHIPPED.glob(f"{name}-*.json"))]
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda p: p.stem)
+def test_shipped_weights_are_small_known_and_draw_the_colour(path):
+    """The bar of a system without an accelerator, a little lower for so few images; the card has 2,000."""
+    card = json.loads(path.read_text())
+    weights = path.with_suffix(".safetensors")
+    assert sha256(weights) == card["sha256"] and weights.stat().st_size <= 2_000_000
+    log = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+    assert log[-1]["step"] == card["recipe"]["steps"]
+    generator = registry.create("generator", card["generator"], {"side": card["side"], "train_seed": card["train_seed"]})
+    generator.fuse(parse(card["fusion"]))
+    if not card["blind"]:
+        assert card["figures"]["colour"] >= 0.8
+        found = figures(lambda texts, seeds: np.stack(ask(generator, texts, seeds)), 120, "test")
+        assert found["colour"] >= 0.7
