@@ -208,7 +208,7 @@ def test_shipped_weights_are_small_known_and_draw_the_colour(path):
     assert sha256(weights) == card["sha256"] and weights.stat().st_size <= 2_000_000
     log = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
     assert log[-1]["step"] == card["recipe"]["steps"]
-    generator = registry.create("generator", card["generator"], {"side": card["side"], "train_seed": card["train_seed"]})
+    generator = registry.create("generator", card["generator"], {k: card[k] for k in ("side", "blind", "train_seed")})
     generator.fuse(parse(card["fusion"]))
     if not card["blind"]:
         assert card["figures"]["colour"] >= 0.8
