@@ -11,6 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -210,11 +211,11 @@ class Reading:
 
     def gaps(self, numbers: Sequence[int], path: Path) -> None:
         """Count whole numbers that are absent between the first and the last."""
-        if numbers:
-            there = set(numbers)
-            absent = [n for n in range(min(there), max(there) + 1) if n not in there]
-            if absent:
-                self.log.add("gap", self.short(path), absent[0], len(absent))
+        there = sorted(set(numbers))  # never walked one by one: an id may be as large as a file likes
+        absent = there[-1] - there[0] + 1 - len(there) if there else 0
+        if absent:
+            first = next(a + 1 for a, b in pairwise(there) if b > a + 1)
+            self.log.add("gap", self.short(path), first, absent)
 
     def repeats(self, prompts: Sequence[str], path: Path) -> None:
         """Count prompts that repeat an earlier one."""
