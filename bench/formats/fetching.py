@@ -87,7 +87,7 @@ def fetch(
         raise UsageError(f"The card of {name} names no files that can be fetched; `bench show {name}` says what it is.")
     root = target or places.own_folder(name)
     done, open_ = [], []
-    there = _Here([root, *search, *filter(None, [places.linked(name)])])
+    there = _Here([root, *search, *filter(None, [places.linked(name)]), places.home() / "datasets"])
     for want in every:
         found = _here(name, want, root, there)
         done += [found] if found else []
