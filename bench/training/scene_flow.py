@@ -27,8 +27,8 @@ from bench.training.sheets import sheet
 
 MEAN_OF = 0.999
 """Decay of the running mean of the weights."""
-STEPS, QUICK_STEPS = 4000, 1000
-ROWS, RATE, DECAY = 64, 2e-3, 0.01
+STEPS, QUICK_STEPS = 6000, 1500
+ROWS, RATE, DECAY = 32, 2e-3, 0.01
 
 
 class FlowTraining(nn.Module):
@@ -62,7 +62,7 @@ def losses(training: FlowTraining, step: int, first: int, rows: int) -> Mapping[
 
 def ones_at(done: float) -> float:
     """Share of one-object rows after this share of the training."""
-    return 0.75 if done < 0.35 else 0.375
+    return 0.75 if done < 0.5 else 0.5
 
 
 def optimisers(training: FlowTraining) -> list[torch.optim.Optimizer]:

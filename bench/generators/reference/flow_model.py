@@ -22,7 +22,7 @@ TEXT_DROPPED = 0.1
 
 STEPS, GUIDANCE = 16, 2.0
 """Of sampling, where nothing else is said."""
-NOISY = 0.8
+NOISY = 0.5
 """Mean of the logit of training times: what a scene shows is decided in heavy noise, and is all that text speaks of."""
 LEAST = 0.05
 """Times below it are judged as if they were it: the velocity's error grows without bound towards t = 0."""

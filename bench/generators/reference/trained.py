@@ -167,7 +167,7 @@ class Trained(Generator):
 
     def encoder(self) -> TextEncoder:
         """What reads the words of a prompt."""
-        return self.network.text  # type: ignore[no-any-return,union-attr,return-value]
+        return self.network.text
 
     def own_loss(self, network: Any, seeds: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
         """(): how little the images of these seeds agree with the texts, by what the system was trained with, summed
