@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -39,6 +40,7 @@ def leaderboard(board: str, runs: tuple[str, ...], out: str, root: str, form: st
 
 
 def _make(board: str, runs: tuple[str, ...], out: str, root: str, form: str) -> None:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: products this small cost more in two threads
     from bench import api
     from bench.cli.naming import run_folders
     from bench.reports.exports.board_forms import PRINTED
