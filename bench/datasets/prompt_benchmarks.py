@@ -38,7 +38,7 @@ class GenEval(Official):
         super().__init__(root, reference, task=task)
 
     def read(self, reading: Reading) -> Iterable[Sample]:
-        return (s for s in read_geneval(reading) if self.chosen["task"] in ("all", s.tags["task"]))
+        return (s for s in read_geneval(reading) if self.chosen["task"] in ("all", s.tags["kind"]))
 
 
 @register("dataset", "parti-prompts", summary="1,632 prompts of 12 categories and 11 challenges (PartiPrompts, P2)")

@@ -22,8 +22,8 @@ MOST_THINGS = 100
 def read_geneval(reading: Reading) -> Iterator[Sample]:
     """evaluation_metadata.jsonl; ids are the folder names `00000`, ... that GenEval's scripts read images from.
 
-    `tags`: task; include and exclude as the file has them (JSON), which the verdict is made from. Positions are
-    relations: "this object is RELATION of include[n]".
+    `tags`: kind, the task; include and exclude as the file has them (JSON), which the verdict is made from. Positions
+    are relations: "this object is RELATION of include[n]".
     """
     path = reading.need("evaluation_metadata.jsonl", "prompts/evaluation_metadata.jsonl", "*.jsonl")
     if path is None:
@@ -43,7 +43,7 @@ def read_geneval(reading: Reading) -> Iterator[Sample]:
         told = {"include": json.dumps(include), **({"exclude": json.dumps(exclude)} if exclude else {})}
         yield Sample(
             f"{at:05d}", prompt, objects=objects, relations=relations,
-            tags={"task": str(row.get("tag", "")), **told},
+            tags={"kind": str(row.get("tag", "")), **told},
         )  # fmt: skip
 
 

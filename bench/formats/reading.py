@@ -149,25 +149,28 @@ class Reading:
         Rows with too few fields are refused or (skip_short) left out, rows with too many refused; both are counted.
         """
         file = self.short(path)
-        rows = list(self._rows(self.text(path), file, mark, quoted))
-        if not rows:
+        rows = self._rows(self.text(path), file, mark, quoted)
+        header = [column_name(cell) for cell in next(rows, (0, []))[1]]
+        if not header:
             return
-        header = [column_name(cell) for cell in rows[0][1]]
         lacking = [c for c in columns if c not in header]
         if lacking:
             told = f"the header has no column {', '.join(lacking)}; it has {', '.join(header)[:200]}."
             self.log.add("header", file, told)
             return
         needed = max(header.index(c) for c in columns) + 1
-        for line, row in rows[1:]:
-            if not any(cell.strip() for cell in row):
+        width = len(header)
+        for line, row in rows:
+            if not (row and row[0].strip()) and not any(cell.strip() for cell in row):
                 continue
-            if len(row) > len(header):
+            if len(row) == width:
+                yield line, dict(zip(header, row, strict=True))
+            elif len(row) > width:
                 self.log.add("long-row", file, f"line {line}")
             elif len(row) < needed:
                 self.log.add("left-out-row" if skip_short else "short-row", file, f"line {line}")
             else:
-                yield line, dict(zip(header, row + [""] * (len(header) - len(row)), strict=True))
+                yield line, dict(zip(header, row + [""] * (width - len(row)), strict=True))
 
     def _rows(self, text: str, file: str, mark: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
         if not text:
@@ -227,11 +230,9 @@ class Reading:
 
 def whole(value: Any) -> int | None:
     """A whole number out of a number or a text; None for anything else."""
-    if isinstance(value, bool):
-        return None
     if isinstance(value, int):
-        return value
-    text = str(value).strip()
+        return None if isinstance(value, bool) else value
+    text = value.strip() if isinstance(value, str) else str(value)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 

@@ -82,6 +82,21 @@ def test_files_of_a_card_can_be_got(name):
     assert len({want.file for want in wants(name)}) == len(wants(name))
 
 
+def test_line_ends_make_no_other_release(shared_data, tmp_path):
+    from bench.formats.fetching import checked
+
+    plain = (shared_data / "geneval" / "evaluation_metadata.jsonl").read_bytes()
+    path = tmp_path / "evaluation_metadata.jsonl"
+    for content, same in (
+        (plain, 1),
+        (b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"), 1),
+        (plain.replace(b"bench", b"cup"), 0),
+    ):
+        path.write_bytes(content)
+        ((_, found, expected),) = checked("geneval", tmp_path)
+        assert (found == expected) == bool(same)
+
+
 def test_digests_are_those_of_the_real_files(shared_data):
     from bench.formats.large_files import hashed
 

@@ -214,7 +214,7 @@ def test_hpsv2(tmp_path):
 
 def test_geneval_s_real_file(shared_data):
     dataset = GenEval(str(shared_data / "geneval"))
-    assert Counter(s.tags["task"] for s in dataset) == {
+    assert Counter(s.tags["kind"] for s in dataset) == {
         "single_object": 80, "two_object": 99, "counting": 80, "colors": 94, "position": 100, "color_attr": 100,
     }  # fmt: skip
     assert len(dataset.samples) == 553 and dataset.findings() == []

@@ -162,6 +162,11 @@ def test_a_table_with_quotes_and_line_ends_inside(tmp_path):
     assert not list(reading.table(path, ["id"])) and [f.kind for f in reading.log.all()] == ["unreadable"]
 
 
+def test_empty_rows_of_spreadsheets_are_no_rows(tmp_path):
+    reading, path = read(tmp_path, "id,text\n1,a\n,\n  , \n\n,b\n")
+    assert [row["text"] for _, row in reading.table(path, ["id", "text"])] == ["a", "b"] and not reading.log.all()
+
+
 def test_defects_of_a_text_are_counted_once(tmp_path):
     reading, path = read(tmp_path, b"\xef\xbb\xbfid,text\r\n1,x\r\n")
     for _ in range(2):
