@@ -78,10 +78,11 @@ def _text(found: list[Any], protocol: Any) -> str:
         rows = [[one.fusion, str(one.parameters), *(_cell(one.numbers[n]) for n in names)] for one in order]
         parts.append(table(rows, head))
     seeds = ", ".join(map(str, order[0].seeds))
-    rows = ", ".join(f"{order[0].numbers[n].n} {n}" for n in columns if "@" not in n)
+    tested = ", ".join(f"{order[0].numbers[n].n} {n}" for n in columns if "@" not in n)
     parts.append(
         f"In brackets: chance, and 95 % intervals over rows and seeds ({seeds}). Gallery {protocol.gallery}; test "
-        f"scenes: {rows}; {protocol.steps} steps. Only tables of one protocol compare; this is {protocol.digest()[:8]}."
+        f"scenes: {tested}; {protocol.steps} steps.\n"
+        f"Only tables of one protocol compare; this is {protocol.digest()[:8]}."
     )
     return "\n\n".join(parts)
 

@@ -48,7 +48,7 @@ class Protocol:
     rows: int = 4096
     """Scenes to learn from."""
     batch: int = 64
-    rate: float = 2e-3
+    rate: float = 3e-3
     budget: int = BUDGET
     """Parameters of a strategy."""
     gallery: int = 100

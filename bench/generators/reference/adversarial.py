@@ -50,7 +50,7 @@ class Adversarial(Trained):
         return network.painter(latents(seeds).to(ids.device), ids).images
 
     def encoder(self) -> TextEncoder:
-        return self.network.painter.text  # type: ignore[no-any-return,union-attr,return-value]
+        return self.network.painter.text
 
     def own_loss(self, network: Any, seeds: Sequence[int], ids: torch.Tensor) -> torch.Tensor:
         """How little the critic, which reads the texts as they are, thinks that images and texts match."""
