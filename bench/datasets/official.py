@@ -57,6 +57,7 @@ class Official(Referenced):
         samples = list(self.read(reading))
         if not any(f.kind == "duplicate-id" for f in reading.log.all()):
             reading.unique((s.id for s in samples), Path(self.plugin_name))
+        reading.forget()
         return reading, samples
 
     @cached_property

@@ -58,17 +58,18 @@ def _ids(reading: Reading, split: str) -> list[str] | None:
 
 
 def _unrelated(reading: Reading) -> set[tuple[str, int]]:
-    """(photograph, caption from 0) of UNRELATED_CAPTIONS: captions that do not tell of their photograph."""
+    """(photograph, caption from 0) of UNRELATED_CAPTIONS, captions that do not tell of their photograph; the file
+    counts them from 1 to 5."""
     path = reading.find("UNRELATED_CAPTIONS", "flickr30k_entities/UNRELATED_CAPTIONS")
     found = set()
     for line, text in reading.lines(path) if path is not None else ():
         if text.startswith("#"):
             continue
         name, _, number = text.partition(" ")
-        if whole(number) is None:
+        if not whole(number):
             reading.log.add("bad-value", "UNRELATED_CAPTIONS", f"line {line}")
         else:
-            found.add((name, int(number)))
+            found.add((name, int(number) - 1))
     return found
 
 

@@ -162,8 +162,10 @@ def _bird_captions(reading: Reading, names: Sequence[str], split: str, splits: s
 
 
 def caption_files(reading: Reading, files: dict[str, Path], wanted: int) -> dict[str, tuple[str, ...]]:
-    """One caption a line of each photograph's file; fewer than `wanted` and empty ones are counted."""
+    """One caption a line of each photograph's file, the first `wanted` as the published loaders take them; fewer, more
+    and none are counted."""
     found = {}
+    more = "captions beyond those that the published loaders take are left out."
     for name, path in files.items():
         where = reading.short(path.parent.parent)
         if not path.is_file():
@@ -172,7 +174,8 @@ def caption_files(reading: Reading, files: dict[str, Path], wanted: int) -> dict
         texts = tuple(" ".join(text.replace("\ufffd\ufffd", " ").split()) for _, text in reading.lines(path))
         reading.log.add("few-captions", where, reading.short(path), int(0 < len(texts) < wanted))
         reading.log.add("no-captions", where, reading.short(path), int(not texts))
-        found[name] = texts
+        reading.log.add("left-out", where, more, max(len(texts) - wanted, 0))
+        found[name] = texts[:wanted]
     return found
 
 

@@ -80,6 +80,10 @@ class Reading:
             self._texts[path] = self._text(path)
         return self._texts[path]
 
+    def forget(self) -> None:
+        """Let the texts go; what was found wrong with them stays."""
+        self._texts.clear()
+
     def _text(self, path: Path) -> str:
         try:
             data = read_bytes(path)

@@ -155,6 +155,13 @@ def test_captions_of_attngan_s_pickle(birds):
     assert "text" in Cub(str(birds)).problems()[0]
 
 
+def test_ten_captions_as_the_published_loaders_take_them(birds):
+    path = birds / "text" / f"{BIRDS[2]}.txt"
+    path.write_text(path.read_text() + "an eleventh\na twelfth\n")
+    dataset = Cub(str(birds))
+    assert len(dataset.samples[0].captions) == 10 and kinds(dataset) == {"left-out": (2, False)}
+
+
 def test_captions_that_lack(birds):
     (birds / "text" / f"{BIRDS[2]}.txt").write_text("one\n\n  \n")
     (birds / "text" / f"{BIRDS[3]}.txt").unlink()
@@ -279,7 +286,7 @@ def test_entities(tmp_path):
     )
     (tmp_path / "Annotations" / "11.xml").write_text(XML)
     (tmp_path / "test.txt").write_text("11\n")
-    (tmp_path / "UNRELATED_CAPTIONS").write_text("# format: <imageID> <sentence number>\n11 1\n")
+    (tmp_path / "UNRELATED_CAPTIONS").write_text("# format: <imageID> <sentence number>\n11 2\n")
     dataset = Flickr30k(str(tmp_path), source="entities", images=None)
     (one,) = dataset.samples
     assert one.captions == ("Two young men wear a hat in a yard .",)
