@@ -335,7 +335,7 @@ end.
 
 Percentages of draws whose interval holds the true score. Prompts are the resampling unit; images of one prompt are not
 independent. Below 100 prompts the interval is Student's, from 100 on the bias-corrected accelerated cluster bootstrap
-with 2,000 resamples, for proportions with one image a prompt Wilson's.
+with 2,000 resamples, for proportions with one image a prompt, or without any variation, Wilson's.
 
 {rowwise}
 

@@ -70,11 +70,13 @@ def interval(
     proportion: rows that are all 0 or 1 are successes and failures (False for a score of another range).
     """
     made = kernel(estimator, columns, groups)
-    if proportion and estimator.kind == "mean" and made.rows == made.groups > 0:
+    if proportion and estimator.kind == "mean" and made.groups > 0:
         values = matrix(estimator, columns, 0)[:, 0]
         values = values[np.isfinite(values)]
-        if np.isin(values, (0.0, 1.0)).all():
-            return (*wilson(int(values.sum()), len(values), level), f"Wilson interval, {len(values)} groups")
+        alike = made.rows > made.groups > 1 and np.ptp(values) == 0  # nothing varies: a group is one success or failure
+        if np.isin(values, (0.0, 1.0)).all() and (alike or made.rows == made.groups):
+            successes = int(values[0]) * made.groups if alike else int(values.sum())
+            return (*wilson(successes, made.groups, level), f"Wilson interval, {made.groups} groups")
     return interval_of(made, resamples, seed, level)
 
 

@@ -62,6 +62,16 @@ def test_proportion_has_wilsons_interval():
     assert wilson(10, 10)[1] == 1 > wilson(10, 10)[0]
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_several_images_a_prompt_that_are_all_alike_are_no_certainty(value):
+    """Nothing varies, so that each group counts as one success or failure: 0 of 50 is not surely 0."""
+    low, high, method = interval(MEAN, {"x": np.full(200, value)}, np.repeat(np.arange(50), 4))
+    assert (low, high) == wilson(int(50 * value), 50) and method == "Wilson interval, 50 groups"
+    assert high - low > 0.07 and (high == 1) == (value == 1)
+    other = interval(MEAN, {"x": np.full(200, value)}, np.repeat(np.arange(50), 4), proportion=False)
+    assert other[2].startswith("zero"), "of a score of another range nobody knows"
+
+
 def test_proportion_with_several_images_a_prompt_is_not_wilsons():
     x = np.tile([1.0, 0.0, 1.0], 50)
     assert "Wilson" not in interval(MEAN, {"x": x}, np.repeat(np.arange(50), 3))[2]
