@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from bench.formats.class_names import COCO
+from bench.formats.compbench_truth import compbench_truth
 from bench.formats.reading import Reading
 from bench.types import Relation, Sample, Thing
 
@@ -129,7 +130,8 @@ COMPBENCH_SPLITS = ("val", "train", "all", "val_seen", "val_unseen")
 def read_compbench(reading: Reading, categories: Sequence[str], split: str) -> Iterator[Sample]:
     """examples/dataset/<category>[_<split>].txt, one prompt a line, in the published mixture of line ends.
 
-    A repeated prompt stays a sample of its own with the same meaning, as the published file names count it.
+    A repeated prompt stays a sample of its own with the same meaning, as the published file names count it. Objects,
+    relations and numbers are those that the templates of spatial, 3d_spatial and numeracy state.
     """
     for category in categories:
         name = f"{category}{'' if split == 'all' else '_' + split}.txt"
@@ -140,7 +142,11 @@ def read_compbench(reading: Reading, categories: Sequence[str], split: str) -> I
         for at, (line, text) in enumerate(reading.lines(path)):
             prompt = reading.said(text, path, f"line {line}")
             prompts.append(prompt)
-            yield Sample(f"{category}-{at:06d}", prompt, tags={"category": category, "split": split})
+            objects, relations = compbench_truth(category, prompt)
+            yield Sample(
+                f"{category}-{at:06d}", prompt, objects=objects, relations=relations,
+                tags={"category": category, "split": split},
+            )  # fmt: skip
         reading.repeats(prompts, path)
 
 

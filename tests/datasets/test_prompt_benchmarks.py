@@ -10,6 +10,7 @@ import pytest
 
 from bench.datasets.prompt_benchmarks import CompBench, DrawBench, GenEval, HpsV2, PartiPrompts, Visor
 from bench.errors import DataError, UsageError
+from bench.formats.compbench_truth import compbench_truth, singular
 from bench.formats.prompt_sets import COMPBENCH, visor_phrases
 
 GENEVAL = [
@@ -158,6 +159,21 @@ def test_compbench_in_its_mixture_of_line_ends(tmp_path):
     assert "color_train.txt" in CompBench(str(tmp_path), category="color", split="train").problems()[0]
 
 
+def test_templates_of_compbench_state_their_truth():
+    (bee, fridge), (relation,) = compbench_truth("spatial", "a bee on the right of a refrigerator")
+    assert (bee.label, fridge.label, relation.predicate) == ("bee", "refrigerator", "on the right of")
+    assert (relation.subject, relation.object) == (0, 1)
+    (things, none) = compbench_truth(
+        "numeracy", "two flags, a couch, and three men filled a gallery near one mouse"
+    )
+    assert Counter(t.label for t in things) == {"flag": 2, "couch": 1, "man": 3, "mouse": 1} and not none
+    words = {"women": "woman", "knives": "knife", "peaches": "peach", "tomatoes": "tomato", "butterflies": "butterfly",
+             "buses": "bus", "sheep": "sheep", "houses": "house", "boxes": "box"}  # fmt: skip
+    assert {w: singular(w) for w in words} == words and singular("bus", 1) == "bus" and singular("glass", 1) == "glass"
+    for category, prompt in (("spatial", "a dog runs"), ("color", "a red cup on the left of a dog")):
+        assert compbench_truth(category, prompt) == ((), ())
+
+
 def test_prompts_that_are_paths_are_prompts(tmp_path):
     rows = ["../../etc/passwd", "/etc/passwd", "C:\\secrets", "a cat and/or a dog", "~/x", "..", "file:///x", "and/or"]
     (tmp_path / "color_val.txt").write_text("\n".join(rows))
@@ -242,6 +258,22 @@ def test_compbench_s_real_files(shared_data):
     numeracy = CompBench(root, category="numeracy", split="train")
     assert len(numeracy.samples) == 700 and numeracy.findings() == []
     assert not any("\r" in s.prompt for s in CompBench(root))
+
+
+def test_compbench_s_templates_on_its_real_files(shared_data):
+    root = str(shared_data / "t2i-compbench")
+
+    def said(category, split="val"):
+        return Counter(r.predicate for s in CompBench(root, category=category, split=split) for r in s.relations)
+
+    assert said("spatial") == {
+        "on the top of": 56, "on the right of": 56, "on the bottom of": 52, "on the left of": 51, "on side of": 37,
+        "next to": 24, "near": 24,
+    }  # fmt: skip
+    assert said("3d_spatial") == {"hidden by": 115, "in front of": 102, "behind": 83}
+    assert said("spatial", "train").total() == said("3d_spatial", "train").total() == 700
+    for split in ("val", "train"):
+        assert all(s.objects for s in CompBench(root, category="numeracy", split=split))
 
 
 def test_visor_s_published_ids(shared_data):
