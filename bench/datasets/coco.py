@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from bench.datasets.referenced import Referenced
 from bench.errors import BenchError, DataError, UsageError
 from bench.formats.coco import Captions, Instances, read_captions, read_instances
+from bench.formats.coco_findings import look_at_captions, look_at_instances
 from bench.formats.findings import Finding, Findings
 from bench.formats.folders import file_digest
 from bench.formats.places import root_of
@@ -138,33 +140,17 @@ class Coco(Referenced):
         """Everything wrong with the annotation files that are there, and photographs that are not."""
         log = Findings()
         try:
-            photos = list(self._captions.photos.values())
+            photos = look_at_captions(Path(self._annotations("captions")), log)
         except BenchError as error:
-            for message in error.messages:
-                log.add("unreadable", "annotations", message)
+            log.add("missing-file", "annotations", error.messages[0])
             return log.all()
-        bare = [p.file_name for p in photos if p.id not in self._captions.captions]
-        log.add("left-out", f"captions_{self.part}.json", f"photographs have no caption, the first is {bare[:1]}.",
-                len(bare))  # fmt: skip
         if self.with_images:
             absent = [p.file_name for p in photos if not os.path.isfile(os.path.join(self.images, p.file_name))]
             log.add("missing-image", self.images, (absent or [""])[0], len(absent))
-        if os.path.isfile(os.path.join(self.root, "annotations", f"instances_{self.part}.json")):
-            self._look_at_boxes(log)
+        instances = Path(self.root) / "annotations" / f"instances_{self.part}.json"
+        if instances.is_file():
+            look_at_instances(instances, log)
         return log.all()
-
-    def _look_at_boxes(self, log: Findings) -> None:
-        try:
-            found = self._instances
-        except BenchError as error:
-            log.add("unreadable", "annotations", error.messages[0])
-            return
-        for photo, every in found.instances.items():
-            size = found.photos[photo]
-            for one in every:
-                x0, y0, x1, y1 = one.box
-                outside = min(x0, y0) < -1 or x1 > size.width + 1 or y1 > size.height + 1
-                log.add("box-outside", f"instances_{self.part}.json", f"instance {one.id}", int(outside))
 
     def readable(self) -> int:
         """Samples that could be read."""
