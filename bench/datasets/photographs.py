@@ -13,12 +13,13 @@ import numpy as np
 
 from bench.datasets.official import Official
 from bench.errors import DataError
-from bench.formats.flickr_sets import SOURCES, read_flickr
+from bench.formats.flickr_sets import SOURCES, read_flickr, read_listed
 from bench.formats.images import decode
 from bench.formats.photo_sets import (
     FLOWER_SPLITS,
     KARPATHY_SPLITS,
     PROMPTS,
+    Photo,
     bird_crop,
     read_cub,
     read_flowers,
@@ -139,9 +140,16 @@ class Flickr30k(Photographs):
         return samples(photos, self.chosen["prompts"], self.with_images)
 
 
+def _of_coco(photo: Photo, folder: Path) -> Photo:
+    """A photograph by its name alone (COCO_val2014_000000000042): its number as id, its release's folder."""
+    _, release, number = [*photo.id.split("_"), "", ""][:3]
+    return dataclasses.replace(photo, id=number or photo.id, image=str(folder / release / Path(photo.image).name))
+
+
 @register("dataset", "coco-karpathy", summary="COCO's photographs and captions under Karpathy's split")
 class CocoKarpathy(Photographs):
-    """split: test, val, train, restval or all. root: the folder of dataset_coco.json and of val2014/, train2014/."""
+    """split: test, val, train, restval or all. root: the folder of dataset_coco.json (or of coco_karpathy_<split>.json,
+    as retrieval code hands it on) and of val2014/, train2014/."""
 
     choices: ClassVar[Choices] = {"split": KARPATHY_SPLITS, "prompts": PROMPTS}
 
@@ -153,12 +161,16 @@ class CocoKarpathy(Photographs):
         self.images = images
 
     def read(self, reading: Reading) -> Iterable[Sample]:
-        path = reading.need("dataset_coco.json", "annotations/dataset_coco.json", "karpathy/dataset_coco.json")
-        if path is None:
-            return ()
         own = self.images in (None, "none", "auto")
         folder = reading.root if own else Path(str(self.images)).expanduser()
-        photos = read_karpathy(reading, path, self.chosen["split"], folder)
+        split = self.chosen["split"]
+        listed = reading.find(f"coco_karpathy_{split}.json", f"annotations/coco_karpathy_{split}.json")
+        places = ("dataset_coco.json", "annotations/dataset_coco.json", "karpathy/dataset_coco.json")
+        if listed is not None and reading.find(*places) is None:
+            photos = [_of_coco(photo, folder) for photo in read_listed(reading, listed, folder)]
+        else:
+            path = reading.need(*places)
+            photos = read_karpathy(reading, path, split, folder) if path is not None else []
         return samples(photos, self.chosen["prompts"], self.with_images)
 
     def load_image(self, locator: str) -> np.ndarray:

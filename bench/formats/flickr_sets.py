@@ -39,7 +39,7 @@ def read_flickr(reading: Reading, split: str, source: str) -> list[Photo]:
     if chosen == "karpathy":
         return read_karpathy(reading, path, split, folder)
     if chosen == "list":
-        return _listed(reading, path, folder)
+        return read_listed(reading, path, folder)
     wanted = _ids(reading, split)
     if chosen == "entities":
         return _entities(reading, path, wanted, folder)
@@ -118,7 +118,7 @@ def _photos(
     return found
 
 
-def _listed(reading: Reading, path: Path, folder: Path) -> list[Photo]:
+def read_listed(reading: Reading, path: Path, folder: Path) -> list[Photo]:
     """[{image, caption: [...]}] as retrieval code hands the test split on, or the csv `image,caption` of it."""
     said: dict[str, list[str]] = {}
     if path.suffix == ".json":

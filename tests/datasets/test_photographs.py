@@ -336,6 +336,15 @@ def test_coco_under_karpathy_s_split(tmp_path):
     assert kinds(CocoKarpathy(str(tmp_path), split="all")) == {"missing-image": (2, True)}
 
 
+def test_coco_under_karpathy_s_split_as_retrieval_code_hands_it_on(tmp_path):
+    rows = [{"image": "val2014/COCO_val2014_000000000005.jpg", "caption": ["A cup", "The cup "]}]
+    (tmp_path / "coco_karpathy_test.json").write_text(json.dumps(rows))
+    picture(tmp_path / "val2014" / "COCO_val2014_000000000005.jpg")
+    dataset = CocoKarpathy(str(tmp_path))
+    assert [(s.id, s.captions) for s in dataset] == [("000000000005", ("A cup", "The cup"))] and not dataset.problems()
+    assert "dataset_coco.json" in CocoKarpathy(str(tmp_path), split="val").problems()[0]
+
+
 def test_coco_30k_of_one_part_of_karpathy_s_split(tmp_path):
     (tmp_path / "annotations").mkdir()
     photos = [{"id": n, "file_name": f"COCO_val2014_{n:012d}.jpg"} for n in range(6)]
