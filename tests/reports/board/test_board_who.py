@@ -39,6 +39,16 @@ def test_a_column_of_which_less_is_better_is_the_other_way_round(toys):
     assert board.pairs[board.order].delta[0, 1] < 0, "differences run as the metric does"
 
 
+def test_a_judge_that_was_asked_while_generating_is_named_in_its_cell(toys, cells):
+    asked = Path(toys.run("asker", skill=1))
+    record = json.loads((asked / "run.json").read_text())
+    for score in record["scores"]:
+        score["note"] = "not independent: the system asked toy-eye while it generated"
+    (asked / "run.json").write_text(json.dumps(record))
+    found = cells(toys.board([asked, toys.run("plain")]))
+    assert "not independent: the system asked toy-eye" in found["asker"].note and "asked" not in found["plain"].note
+
+
 def test_replicates_are_one_row_with_their_mean(toys, cells):
     """Three seeds of one system: the mean, an error with their spread, and no rows of their own."""
     runs = [toys.run("ours", system="flow(steps=4)", run_seed=s, skill=0.4, seed=9, factors={"training_seed": str(s)})
