@@ -32,16 +32,11 @@ from bench.training.recipes import How, Trainable
 from bench.training.sheets import sheet
 
 _log = logging.getLogger("bench")
-STEPS, QUICK_STEPS = 6000, 1500
+STEPS, QUICK_STEPS = 4000, 2100
 ROWS = 32
 RATE = 1e-3
-PLAY: dict[str, Play] = {
-    "cgan": Play(),
-    "iten": Play(),
-    "cman": Play(),
-    "wirn": Play(),
-    "titan": Play(),
-}
+_PLAY = Play(loss="rp", r1=0.3, edge=1.0, attributes=0.5, mean=0.995, grow=0.85)
+PLAY: dict[str, Play] = {**dict.fromkeys(SYSTEMS, _PLAY), "titan": dataclasses.replace(_PLAY, attributes=0.0)}
 """How each system is played; found by short trials on one thread (docs/gan-family.md)."""
 _BATCH = 64
 
@@ -92,7 +87,7 @@ def trainable(name: str, how: How) -> Trainable:
         title, lambda: SYSTEMS[name](maker(fusion), Canvas(how.side), play, steps, how.blind), _no_losses,
         lambda players, images: evaluate(title, players, images),
         steps=steps, rows=ROWS, first=first_row(how.seed), seed=how.seed, rate=RATE, decay=0.0,
-        warm=min(100, max(1, steps // 10)), every=500, held_out=200, last=0.1, after=Players.follow,
+        warm=min(100, max(1, steps // 10)), every=300, held_out=200, last=0.1, after=Players.follow,
         optimisers=lambda players: players.optimisers(RATE), learn=Players.learn,
         sheet=lambda players: sheet(lambda texts, seeds: drawn(players.mean, texts, seeds, players.blind)),
     )  # fmt: skip

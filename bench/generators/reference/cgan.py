@@ -15,18 +15,22 @@ from torch.nn import functional as F
 
 from bench.fusion.base import TextContext
 from bench.generators.reference.adversarial import Adversarial
-from bench.generators.reference.gan_nets import GAIN, LATENT, Canvas, Critic, Painter
+from bench.generators.reference.gan_nets import GAIN, LATENT, TOLD, Canvas, Critic, Painter
 from bench.generators.reference.text import TEXT_DIM
 from bench.registry import register
 
 
 class CganPainter(Painter):
-    """Latent and sentence at the entrance, a fusion at every scale."""
+    """Latent and sentence at the entrance, a fusion at every scale.
+
+    The entrance has the sentence as quiet as it comes: louder, it alone would say where things are, and every seed
+    would draw the same.
+    """
 
     entry_dim = LATENT + TEXT_DIM
 
     def entry(self, z: torch.Tensor, context: TextContext) -> torch.Tensor:
-        return torch.cat([z, context.sentence], 1)
+        return torch.cat([z, context.sentence / TOLD], 1)
 
 
 class CganCritic(Critic):
