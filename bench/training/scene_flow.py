@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.errors import UsageError
 from bench.generators.reference.flow_model import FlowModel
 from bench.generators.reference.fusing import about, maker, strategy, weights_name
 from bench.generators.reference.text import ids_of
 from bench.generators.reference.trained import noise_of
-from bench.spec import Spec
+from bench.spec import Spec, canonical
 from bench.training.captioned import batch, first_row, pixels_of
+from bench.training.consistency import OPTIONS, TEACHER, Consistency, asked
 from bench.training.drawn import figures
 from bench.training.loop import Must, Recipe, grouped
 from bench.training.recipes import How, Trainable, refuse_options
@@ -27,18 +29,19 @@ from bench.training.sheets import sheet
 
 MEAN_OF = 0.999
 """Decay of the running mean of the weights."""
-STEPS, QUICK_STEPS = 6000, 1500
+STEPS, QUICK_STEPS = 8000, 2000
 ROWS, RATE, DECAY = 32, 2e-3, 0.01
 
 
 class FlowTraining(nn.Module):
-    """A flow and the running mean of its weights."""
+    """A flow, the running mean of its weights, and a constraint on what it draws where one is asked for."""
 
-    def __init__(self, fusion: Spec, side: int, blind: bool, steps: int) -> None:
+    def __init__(self, fusion: Spec, side: int, blind: bool, steps: int, kind: str = "", weight: float = 0.0) -> None:
         super().__init__()
         self.model = FlowModel(maker(fusion), side)
         self.mean = copy.deepcopy(self.model).requires_grad_(False)
         self.blind, self.steps = blind, steps
+        self.held = Consistency(kind, weight, side) if kind else None
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
@@ -57,7 +60,7 @@ def losses(training: FlowTraining, step: int, first: int, rows: int) -> Mapping[
     device = next(training.parameters()).device
     draw = torch.Generator().manual_seed(first)
     given = images.to(device=device, memory_format=torch.channels_last)
-    return training.model.losses(given, (ids * 0 if training.blind else ids).to(device), draw)
+    return training.model.losses(given, (ids * 0 if training.blind else ids).to(device), draw, training.held)
 
 
 def ones_at(done: float) -> float:
@@ -67,7 +70,8 @@ def ones_at(done: float) -> float:
 
 def optimisers(training: FlowTraining) -> list[torch.optim.Optimizer]:
     """One AdamW in a single pass over the parameters; matrices decay, gains, biases and the like do not."""
-    groups = grouped(training.model, DECAY)
+    learned = nn.ModuleList(m for m in (training.model, training.held) if m is not None)
+    groups = grouped(learned, DECAY)
     return [torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), fused=True)]
 
 
@@ -83,12 +87,16 @@ def drawn(model: FlowModel, texts: Sequence[str], seeds: Sequence[int], **how: A
 
 def trainable(name: str, how: How) -> Trainable:
     """`bench train generator:flow`."""
-    refuse_options(name, how, {})
+    refuse_options(name, how, OPTIONS)
+    kind, weight = asked(how.options)
+    if kind and how.blind:
+        raise UsageError("The text-blind twin sees no caption that its images could be held to; leave --blind out.")
+    settings = {"consistency": kind, "weight": weight} if kind else {}
     fusion = strategy(how.fusion or "attention")
     steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
     recipe = Recipe(
-        weights_name(name, how.side, fusion, how.blind, how.seed),
-        lambda: FlowTraining(fusion, how.side, how.blind, steps), losses,
+        weights_name(name, how.side, fusion, how.blind, how.seed, canonical(settings) if settings else ""),
+        lambda: FlowTraining(fusion, how.side, how.blind, steps, kind, weight), losses,
         lambda training, images: figures(training.draw, images),
         steps=steps, rows=ROWS, first=first_row(how.seed), seed=how.seed, rate=RATE, decay=DECAY,
         warm=min(100, max(1, steps // 10)), every=500, held_out=120, last=0.05, precision=how.precision,
@@ -101,7 +109,9 @@ def trainable(name: str, how: How) -> Trainable:
                        images, split)  # fmt: skip
 
     command = f"bench train generator:{name} --fusion {fusion} --side {how.side} --seed {how.seed}"
+    command += "".join(f" --option {k}={v}" for k, v in settings.items())
+    card = {**about(name, how.side, fusion, how.blind, how.seed), **({"settings": settings} if settings else {})}
     return Trainable(
         recipe, lambda training: training.mean, measure, command + " --blind" * how.blind + f" --steps {steps}",
-        about(name, how.side, fusion, how.blind, how.seed), half=True,
+        {**card, **({"teachers": [TEACHER]} if kind == "embedding" else {})}, half=True,
     )  # fmt: skip

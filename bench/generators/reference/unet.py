@@ -20,7 +20,7 @@ from bench.generators.reference.fusing import MakeFusion as MakeFusion
 WIDTHS = (48, 96)
 GRID = 8
 """Side of the widest feature map that text reaches, at every image side."""
-FINE = {32: 24, 64: 48}
+FINE = {32: 24, 64: 32}
 """Image side -> channels of the map of twice that side in which edges are kept and drawn."""
 TIME_DIM = 128
 
