@@ -99,7 +99,10 @@ def mark(extractors: Iterable[Any], generator: Any) -> str:
     """Why a metric that looks through these extractors does not judge the generator independently; '' where it does."""
     used = list(extractors)
     asked = [j for j in judges_of(generator) if any(akin(_extractor(j), one) for one in used)]
-    return f"{MARK}: the system asked {' and '.join(asked)} while it generated" if asked else ""
+    if asked:
+        return f"{MARK}: the system asked {' and '.join(asked)} while it generated"
+    taught = [t for t in getattr(generator, "teachers", ()) if any(akin(_extractor(t), one) for one in used)]
+    return f"{MARK}: the system was trained by {' and '.join(taught)}" if taught else ""
 
 
 def akin(judge: Any, other: Any) -> bool:

@@ -76,6 +76,8 @@ class Generator:
     judges: Sequence[str] = ()
     """Extractors, in text form, that it asks through `context.view`: they are part of the system, and scores by them
     are marked as not independent."""
+    teachers: Sequence[str] = ()
+    """Extractors, in text form, that its training was held to: scores by them are marked in the same way."""
 
     def fuse(self, fusion: Spec) -> None:
         """Take a fusion strategy, before anything else; with `fusion` declared the engine always calls it, with that

@@ -19,7 +19,7 @@ import torch
 from bench.errors import BenchError, UsageError
 from bench.store import disk_errors, home
 from bench.training import recipes
-from bench.training.loop import CHECKPOINT, Recipe, Training, checkpoint
+from bench.training.loop import CHECKPOINT, Listener, Recipe, Training, checkpoint
 from bench.training.recipes import How, Trainable
 from bench.training.shipping import finish
 
@@ -134,7 +134,7 @@ def carry_out(found: Sequence[Job], asked: Asked, tell: Tell) -> list[Path]:
     return paths
 
 
-def _told(job: Job, tell: Tell) -> Callable[[int, Mapping[str, Any]], None]:
+def _told(job: Job, tell: Tell) -> Listener:
     return lambda step, row: tell(job.folder.name, step, job.recipe.steps, row)
 
 

@@ -8,6 +8,8 @@ from the empty text (Ho & Salimans 2022, arXiv:2207.12598): v = v_empty + guidan
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import nn
 
@@ -27,6 +29,9 @@ NOISY = 0.5
 LEAST = 0.05
 """Times below it are judged as if they were it: the velocity's error grows without bound towards t = 0."""
 
+Held = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], Mapping[str, torch.Tensor]]
+"""(made images, real images, ids) -> further parts of the loss."""
+
 
 class FlowModel(nn.Module):
     """Text encoder and U-Net. Images are float32 (b, 3, side, side) in about [-1, 1]."""
@@ -44,9 +49,12 @@ class FlowModel(nn.Module):
         image, loss = self.net(x, t, context)
         return (x - image) / t.clamp(min=least)[:, None, None, None], loss
 
-    def losses(self, images: torch.Tensor, ids: torch.Tensor, draw: torch.Generator) -> dict[str, torch.Tensor]:
+    def losses(
+        self, images: torch.Tensor, ids: torch.Tensor, draw: torch.Generator, held: Held | None = None
+    ) -> dict[str, torch.Tensor]:
         """Mean squared error of the velocity at logit-normal times (Esser et al. 2024, arXiv:2403.03206), and what the
-        fusion adds. All randomness comes from `draw`, on the CPU."""
+        fusion adds; with `held` also what it asks of the images that the clearer half of the rows lead to, rows without
+        a text last. All randomness comes from `draw`, on the CPU."""
         b, device = len(images), images.device
         t = torch.sigmoid(NOISY + torch.randn(b, generator=draw)).to(device)
         noise = torch.randn(images.shape, generator=draw).to(device)
@@ -56,7 +64,12 @@ class FlowModel(nn.Module):
         mixed = (1 - at) * images + at * noise
         found, loss = self.velocity(mixed, t, self.text(ids), LEAST)
         wanted = (mixed - images) / at.clamp(min=LEAST)
-        return {"velocity": (found - wanted).square().mean(), "fusion": loss}
+        parts = {"velocity": (found - wanted).square().mean(), "fusion": loss}
+        if held is None:
+            return parts
+        made = mixed - at.clamp(min=LEAST) * found
+        clear = (t + empty.to(t.dtype)).argsort()[: b // 2]
+        return {**parts, **held(made[clear], images[clear], ids[clear])}
 
     @torch.inference_mode()
     def sample(

@@ -120,6 +120,10 @@ class Trained(Generator):
     def identity(self) -> Mapping[str, Any]:
         return {"weights": f"sha256:{sha256(self.path())}"}
 
+    @property
+    def teachers(self) -> Sequence[str]:  # type: ignore[override]
+        return tuple(self.card().get("teachers", ()))
+
     @cached_property
     def network(self) -> nn.Module:
         """The network with its weights, ready to draw on the CPU."""
