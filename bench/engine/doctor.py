@@ -23,7 +23,10 @@ from bench.errors import BenchError
 from bench.spec import parse
 from bench.study import Study, run_specs
 
-EXTRAS = {"ray": "ray", "diffusers": "diffusers", "http": "httpx", "detect": "transformers", "ocr": "pytesseract"}
+EXTRAS = {
+    "ray": "ray", "diffusers": "diffusers", "http": "httpx", "hub": "datasets", "detect": "transformers",
+    "ocr": "pytesseract",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def _machine(root: Path) -> Iterator[Check]:
 
 def _extras() -> Iterator[Check]:
     for extra, package in EXTRAS.items():
-        there = importlib.util.find_spec(package) is not None
+        found = importlib.util.find_spec(package)
+        there = found is not None and found.origin is not None  # a folder called datasets is no package
         yield Check(
             f"extra [{extra}]", "present" if there else "missing", package, "" if there else f"pip install {package}"
         )
