@@ -12,6 +12,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
 from bench.cli import main
@@ -71,6 +72,8 @@ def test_every_bench_line_within_the_text_names_real_options() -> None:
     for words in inline:
         command = cli.get_command(None, words[0])  # type: ignore[arg-type]
         assert command is not None, words
+        if isinstance(command, click.Group):
+            command = command.commands[words[1]]
         known = {name for p in command.params for name in p.opts}
         assert {w for w in words if w.startswith("-")} <= known | {"--help"}, words
 
