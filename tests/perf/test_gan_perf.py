@@ -1,6 +1,9 @@
-"""How many images a second the adversarial generators draw, in time on the clock of the whole machine."""
+"""How many images a second the adversarial generators draw, in processor time of one core: threads of a busy machine
+wait for each other."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 import torch
@@ -11,11 +14,19 @@ from bench.generators.reference.text import ids_of
 
 N, BATCH = 512, 64
 LEAST = 500
-"""Images a second on two cores."""
+"""Images a second; the bar is for two cores, one must do."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", ["cgan", "iten", "cman", "wirn", "titan"])
-@pytest.mark.benchmark(group="gan")
+@pytest.mark.benchmark(group="gan", timer=time.process_time)
 def test_images_a_second(benchmark, name):
     """With the weights that a network is made with: how long a pass takes does not depend on them."""
     painter = registry.create("generator", name, {}).build().painter.eval().to(memory_format=torch.channels_last)
