@@ -15,7 +15,8 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 PAGE, BOARD, MODES_FILE = "reports/test_page.py", "reports/test_board_page.py", "reports/test_failure_modes.py"
 RANKS, WHO = "reports/board/test_board_ranks.py", "reports/board/test_board_who.py"
-HOSTILE, HERE = "reports/test_hostile_reports.py", "reports/test_failure_list.py"
+HOSTILE, BROKEN = "reports/test_hostile_reports.py", "reports/test_broken_runs.py"
+HERE = "reports/test_failure_list.py"
 DRAWN, EVERYWHERE = "reports/figures/test_figure_geometry.py", "browser/test_pages_everywhere.py"
 
 MODES: dict[str, dict[str, str]] = {
@@ -48,7 +49,7 @@ MODES: dict[str, dict[str, str]] = {
         MODES_FILE: "test_missing_cells_are_marks_with_a_reason_and_enter_no_mean",
         RANKS: "test_no_mean_is_taken_over_missing_cells",
         WHO: "test_a_mean_over_replicates_is_never_over_some_of_them",
-        HOSTILE: "test_failed_images_are_counted_and_not_averaged",
+        BROKEN: "test_failed_images_are_counted_and_not_averaged",
         "reports/figures/test_figure_tables.py": "test_a_missing_value_is_left_out_of_pairs_and_never_averaged_over",
     },
     "more digits than the interval supports": {MODES_FILE: "test_no_more_digits_than_the_interval_supports"},
@@ -96,7 +97,7 @@ MODES: dict[str, dict[str, str]] = {
     "NaN on the page": {
         MODES_FILE: "test_nan_is_never_printed", RANKS: "test_nan_is_never_printed",
         "reports/exports/test_long_scores.py": "test_nan_and_none_are_never_printed",
-        HOSTILE: "test_a_table_with_a_number_that_is_none",
+        BROKEN: "test_a_table_with_a_number_that_is_none",
     },
     "a drawing in black ink on a dark page": {
         MODES_FILE: "test_drawings_take_the_pages_ink", EVERYWHERE: "test_every_text_is_seen_in_the_dark",

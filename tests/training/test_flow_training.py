@@ -220,9 +220,9 @@ def test_the_twin_never_reads_a_caption_and_has_equal_parameters(tmp_path, monke
     seen = []
     read = scene_flow.FlowModel.losses
 
-    def watched(self, images, ids, draw):
+    def watched(self, images, ids, draw, held):
         seen.append(ids)
-        return read(self, images, ids, draw)
+        return read(self, images, ids, draw, held)
 
     monkeypatch.setattr(scene_flow.FlowModel, "losses", watched)
     blind = train(small(trainable(FLOW, How(steps=2, blind=True)).recipe), tmp_path / "blind")
