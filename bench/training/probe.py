@@ -22,10 +22,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench.errors import NotFinite
+from bench.formats.large_files import sha256
 from bench.fusion.base import BUDGET, Fusion, TextContext
 from bench.generators.reference.fusing import WORDS_DIGEST, maker
 from bench.generators.reference.text import TEXT_DIM, TextEncoder
-from bench.generators.reference.weighing import sha256
 from bench.spec import Spec, digest
 from bench.training import probe_data as data
 from bench.training.probe_scores import Number, linear_probe, numbers, retrieval

@@ -19,7 +19,7 @@ from bench.extractors.scene_judges import SHIPPED
 from bench.extractors.scene_nets import SceneClassifier, pixels
 from bench.fusion.base import position_code
 from bench.generators.reference.text import ids_of
-from bench.generators.reference.weighing import load
+from bench.statedict import load
 from bench.training.captioned import entries_of, said
 from bench.world.description import Understanding, meaning, understand
 from bench.world.draws import Draw

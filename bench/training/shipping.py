@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.extractors.weights import sha256
+from bench.formats.large_files import sha256
 from bench.store import disk_errors, write_atomic
 from bench.training import report
 from bench.training.journal import LOG

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from bench import registry
+from bench.formats.large_files import sha256
 from bench.generators.reference.fusing import about
 from bench.generators.reference.trained import Trained
-from bench.generators.reference.weighing import sha256
 from bench.spec import Spec
 
 

@@ -11,13 +11,13 @@ import torch
 
 from bench import registry
 from bench.errors import UsageError, WeightsMissing
+from bench.formats.large_files import sha256
 from bench.fusion.base import BUDGET, TextContext
 from bench.generators.base import Context
 from bench.generators.reference.fusing import about, maker
 from bench.generators.reference.gan_nets import LATENT, Canvas, Painter, latents
 from bench.generators.reference.text import ids_of
 from bench.generators.reference.trained import SHIPPED
-from bench.generators.reference.weighing import sha256
 from bench.generators.reference.wirn import RelationMaps
 from bench.spec import Spec, parse
 from bench.training.drawn import figures

@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.errors import BenchError, DataError, UsageError, WeightsMissing, did_you_mean
+from bench.errors import BenchError, DataError, UsageError, WeightsMissing
+from bench.formats.large_files import sha256
 from bench.generators.base import Context, Generator
 from bench.generators.reference.attacking import shift, shifted
 from bench.generators.reference.fusing import about, strategy, weights_name
 from bench.generators.reference.text import TextEncoder, ids_of, over_long, unknown_words
-from bench.generators.reference.weighing import load, sha256
 from bench.spec import Spec, parse
+from bench.statedict import load
 from bench.store import home
 from bench.types import Outcome, Request
 
@@ -217,9 +218,3 @@ def _misread(text: str) -> dict[str, Any]:
 def noise_of(seed: int, *shape: int) -> torch.Tensor:
     """Normal noise of a seed, equal on every device and in every batch."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed % (1 << 63)))
-
-
-def refuse(name: str, what: str, given: str, allowed: Sequence[str]) -> None:
-    """UsageError unless a word is one of those allowed."""
-    if given not in allowed:
-        raise UsageError(f"{name} has no {what} '{given}'.{did_you_mean(given, allowed)}")
