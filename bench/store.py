@@ -176,6 +176,21 @@ def lock(folder: Path, name: str = "run") -> Iterator[None]:
         handle.close()
 
 
+@contextlib.contextmanager
+def waiting_lock(path: Path) -> Iterator[None]:
+    """Hold this lock file; who comes second waits."""
+    import fcntl
+
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path, "a")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        handle.close()
+
+
 # ---- reading a run -------------------------------------------------------------------------------------------------
 
 

@@ -95,11 +95,13 @@ class _Told:
         self.shown, self.file, self.done = shown, "", 0
 
     def __call__(self, file: str, here: int, whole: int) -> None:
+        megabytes = -(-here // 1_000_000)
         if file != self.file:
             self.file, self.done = file, 0
-            self.shown.phase("", f"{file} (MB)", max(whole, 1) // 1_000_000 + 1)
-        self.shown.advance(here // 1_000_000 - self.done)
-        self.done = here // 1_000_000
+            self.shown.phase("", f"{file} (MB)", max(-(-whole // 1_000_000), 1))
+        if megabytes != self.done:
+            self.shown.advance(megabytes - self.done)
+            self.done = megabytes
 
 
 @data.command()

@@ -68,9 +68,11 @@ def options_of(values: dict[str, Any], shard: str = "") -> Any:
     """engine.options.Options of the `execution` options, which are taken out of `values`."""
     from bench.cli.progress import progress
     from bench.engine.options import Options, parse_shard
+    from bench.formats import transfers
 
     online(values.pop("allow_download"))
     shown = progress(values.pop("quiet"))
+    transfers.tell = shown.line
     click.get_current_context().call_on_close(shown.close)
     return Options(
         root=Path(values.pop("root")), device=values.pop("device"), dtype=values.pop("dtype"),

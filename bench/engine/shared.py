@@ -7,9 +7,7 @@ same view: the first makes it, the others wait.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +29,6 @@ def shared_folder(dataset_folder: Path) -> Path:
     return dataset_folder / "shared"
 
 
-@contextlib.contextmanager
-def _waiting_lock(path: Path) -> Iterator[None]:
-    with store.disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(path, "a")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        handle.close()
-
-
 # ---- texts ---------------------------------------------------------------------------------------------------------
 
 
@@ -53,7 +39,7 @@ def text_view(
     distinct = list(dict.fromkeys(texts))
     inputs = [text_digest(t) for t in distinct]
     path = shared_folder(folder) / "views" / eye.key / f"texts-{digest(inputs)[:16]}.safetensors"
-    with _waiting_lock(path.with_suffix(".lock")):
+    with store.waiting_lock(path.with_suffix(".lock")):
         if not views.whole(path):
             views.write(path, _encode(distinct, inputs, eye, cache, options), done_point="texts-written")
             cache.add(path, inputs, eye.key)
@@ -98,7 +84,7 @@ def image_files(
     cuts = [locators[i : i + SHARD_ROWS] for i in range(0, len(locators), SHARD_ROWS)][:most]
     base = shared_folder(folder) / "views"
     files = {e.key: [base / e.key / f"{name}-{i:05d}.safetensors" for i in range(len(cuts))] for e in eyes}
-    with _waiting_lock(shared_folder(folder) / "reference.lock"):
+    with store.waiting_lock(shared_folder(folder) / "reference.lock"):
         todo = [(i, cut, [e for e in eyes if not views.whole(files[e.key][i])]) for i, cut in enumerate(cuts)]
         todo = [(i, cut, lacking) for i, cut, lacking in todo if lacking]
         if todo:

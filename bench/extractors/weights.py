@@ -10,28 +10,22 @@ The network is touched only when the environment says BENCH_ALLOW_DOWNLOAD=1 (th
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bench.errors import DataError, WeightsMissing
-from bench.formats.large_files import hashed
+from bench.errors import DataError, Incomplete, WeightsMissing
+from bench.formats import transfers
 from bench.formats.large_files import hub_folder as hub_folder
 from bench.formats.large_files import may_download as may_download
 from bench.formats.large_files import sha256 as sha256
 from bench.statedict import ENDINGS as ENDINGS
 from bench.statedict import apply as apply
 from bench.statedict import read as read
-from bench.store import disk_errors, home
+from bench.store import home
 
-_log = logging.getLogger("bench")
-_BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Source:
@@ -114,53 +108,17 @@ def absent(source: Source, who: str) -> str:
 # ---- download ------------------------------------------------------------------------------------------------------
 
 
-def download(url: str, digest: str = "", *, name: str = "", timeout: float = 30.0) -> Path:
-    """Fetch a file into BENCH_HOME/weights; resumes a broken transfer, checks sha256, renames at the end.
+def download(url: str, digest: str = "", *, name: str = "") -> Path:
+    """Fetch a file into BENCH_HOME/weights by `formats.transfers`: resumed, checked, with its errors.
 
-    `digest` may be the first digits only. Raises WeightsMissing when downloads are not allowed or the server fails, and
-    DataError when the content is not what the digest says (the partial file is deleted).
+    `digest` may be the first digits only. WeightsMissing when downloads are not allowed or the server fails for good,
+    DataError when the content is not what the digest says (the partial file is deleted), DiskError without room.
     """
     if not may_download():
         raise WeightsMissing(f"{url} may not be fetched: allow it with --allow-download (BENCH_ALLOW_DOWNLOAD=1).")
     target = home() / "weights" / (name or Path(urllib.parse.urlparse(url).path).name)
-    part = target.with_name(target.name + ".part")
-    with disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _log.info("fetching %s", url)
-        _fetch(url, part, timeout)
-        found = hashed(part)
-        if not found.startswith(digest):
-            part.unlink()
-            raise DataError(f"{url} gave a file of sha256 {found[:16]}... where {digest}... is expected; try again.")
-        os.replace(part, target)
-    _log.info("%s has sha256 %s", target, found)
-    return target
-
-
-def _fetch(url: str, part: Path, timeout: float) -> None:
-    start = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": "text-image-bench", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as reply:
-            _save(reply, part, resumed=start > 0 and reply.status == 206)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # the part is complete already, or longer than the file: the digest decides
-            return
-        raise WeightsMissing(f"{url} cannot be fetched: the server says {error.code} {error.reason}.") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise WeightsMissing(f"{url} cannot be fetched ({error}); what came is kept, so try again.") from error
-
-
-def _save(reply: Any, part: Path, *, resumed: bool) -> None:
-    expected = reply.headers.get("Content-Length")
-    got = 0
-    with part.open("ab" if resumed else "wb") as out:
-        while block := reply.read(_BLOCK):
-            out.write(block)
-            got += len(block)
-        out.flush()
-        os.fsync(out.fileno())
-    if expected is not None and got < int(expected):
-        raise ConnectionError(f"{got} of {expected} bytes came")
+        transfers.download(url, target, digest)
+    except Incomplete as error:
+        raise WeightsMissing(*error.messages) from error
+    return target

@@ -44,18 +44,32 @@ def sha256(path: Path) -> str:
     Archives and reproducible builds give every file one mtime, and networks of one architecture have one size: the
     inode and its own time of change, which nobody can set, tell them apart.
     """
-    status = path.stat()
-    where = str(path.resolve())
-    key = [where, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    note = home() / "sha256" / f"{hashlib.sha256(where.encode()).hexdigest()[:32]}.json"
+    note, key = _noted(path)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(note.read_text())
         if known["key"] == key:
             return str(known["sha256"])
     found = hashed(path)
-    with contextlib.suppress(OSError, DiskError):
-        write_atomic(note, json.dumps({"key": key, "sha256": found}).encode())
+    _note(note, key, found)
     return found
+
+
+def remember(path: Path, digest: str) -> None:
+    """Note the sha256 of a file that was just hashed under another name."""
+    _note(*_noted(path), digest)
+
+
+def _noted(path: Path) -> tuple[Path, list[str | int]]:
+    """(where the digest of a file is remembered, what tells this state of it from others)"""
+    status = path.stat()
+    where = str(path.resolve())
+    note = home() / "sha256" / f"{hashlib.sha256(where.encode()).hexdigest()[:32]}.json"
+    return note, [where, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def _note(note: Path, key: list[str | int], digest: str) -> None:
+    with contextlib.suppress(OSError, DiskError):
+        write_atomic(note, json.dumps({"key": key, "sha256": digest}).encode())
 
 
 def hashed(path: Path) -> str:

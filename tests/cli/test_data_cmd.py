@@ -207,4 +207,4 @@ def test_progress_in_megabytes():
     tell = _Told(Shown())
     for here in (0, 1_500_000, 3_000_000):
         tell("a.zip", here, 3_000_000)
-    assert stream.getvalue() == "a.zip (MB) of 4;+0+1+2"
+    assert stream.getvalue() == "a.zip (MB) of 3;+2+1"

@@ -6,15 +6,16 @@ import hashlib
 import http.server
 import os
 import pickle
+import sys
 import threading
 
 import pytest
 import torch
 from torch import nn
 
-from bench.errors import DataError, NotFinite, WeightsMissing
+from bench.errors import DataError, DiskError, NotFinite, WeightsMissing
 from bench.extractors import weights
-from bench.formats import large_files
+from bench.formats import archives, large_files, transfers
 
 BODY = bytes(range(256)) * 3000
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -190,6 +191,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             return self.send_error(416)
         self.send_response(206 if start and self.server.resumes else 200)
         body = BODY[start:] if self.server.resumes else BODY
+        if start and self.server.resumes:
+            self.send_header("Content-Range", f"bytes {start}-{len(BODY) - 1}/{len(BODY)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: self.server.stop])
@@ -202,6 +205,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 def server(home, monkeypatch):
     monkeypatch.setenv("BENCH_ALLOW_DOWNLOAD", "1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(transfers, "WAIT", 0.0)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
         running.ranges, running.resumes, running.stop = [], True, None
         running.url = f"http://127.0.0.1:{running.server_address[1]}/net.pth"
@@ -221,10 +225,10 @@ def test_a_broken_transfer_is_kept_and_resumed(server, home):
     with pytest.raises(WeightsMissing, match="what came is kept"):
         weights.download(server.url, DIGEST)
     part = home / "bench/weights/net.pth.part"
-    assert part.stat().st_size == 100_000 and not (home / "bench/weights/net.pth").exists()
+    assert part.stat().st_size == 400_000 and not (home / "bench/weights/net.pth").exists()
     server.stop = None
     assert weights.download(server.url, DIGEST).read_bytes() == BODY
-    assert server.ranges == [None, "bytes=100000-"]
+    assert server.ranges == [None, *(f"bytes={n}00000-" for n in (1, 2, 3, 4))]
 
 
 def test_a_server_that_cannot_resume_starts_over(server, home):
@@ -242,6 +246,19 @@ def test_wrong_content_is_refused_and_deleted(server, home):
     with pytest.raises(DataError, match="where 00000000"):
         weights.download(server.url, "00000000")
     assert list((home / "bench/weights").iterdir()) == []
+
+
+def test_a_page_in_place_of_weights_is_refused_and_deleted(server, home, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "BODY", b"<!DOCTYPE html><html>log in</html>")
+    with pytest.raises(DataError, match=r"a page of HTML in place of net\.pth"):
+        weights.download(server.url)
+    assert list((home / "bench/weights").iterdir()) == []
+
+
+def test_weights_that_do_not_fit_the_disk(server, monkeypatch):
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 5000})())
+    with pytest.raises(DiskError, match="There is no room to fetch"):
+        weights.download(server.url, DIGEST)
 
 
 def test_server_errors_are_sentences(server):

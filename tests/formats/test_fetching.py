@@ -14,7 +14,7 @@ import pytest
 
 from bench import store
 from bench.errors import DataError, DiskError, Incomplete, UsageError
-from bench.formats import archives, fetching, places
+from bench.formats import archives, fetching, large_files, places, transfers
 
 BODY = bytes(range(256)) * 40
 
@@ -91,7 +91,7 @@ def server():
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BENCH_ALLOW_DOWNLOAD", "1")
-    monkeypatch.setattr(fetching, "WAIT", 0.0)
+    monkeypatch.setattr(transfers, "WAIT", 0.0)
     return tmp_path
 
 
@@ -132,7 +132,7 @@ def test_a_cut_connection_goes_on_where_it_stopped(server, home, card):
 def test_a_transfer_that_breaks_for_good_is_kept_for_the_next_call(server, home, card):
     server.files["/a.bin"] = BODY
     card({"path": "a.bin", "url": f"{server.at}/a.bin"})
-    server.cuts = fetching.TRIES
+    server.cuts = transfers.TRIES
     with pytest.raises(Incomplete, match=r"cut after .* bytes.*what came is kept"):
         fetching.fetch("toy")
     part = places.own_folder("toy") / "a.bin.part"
@@ -148,7 +148,7 @@ def test_halves_of_two_files_are_never_joined(server, home, card, why):
     server.files["/a.bin"] = BODY
     card({"path": "a.bin", "url": f"{server.at}/a.bin"})
     server.tag = "" if why == "no mark" else '"one"'
-    server.cuts = fetching.TRIES
+    server.cuts = transfers.TRIES
     with pytest.raises(Incomplete):
         fetching.fetch("toy")
     server.files["/a.bin"] = new = BODY[::-1]
@@ -185,6 +185,52 @@ def test_what_came_instead_is_removed_and_named(server, home, card, file, body, 
     with pytest.raises(DataError, match=says):
         fetching.fetch("toy")
     assert not list(places.own_folder("toy").iterdir())
+
+
+def test_a_file_is_read_once_to_be_believed(server, home, card, monkeypatch):
+    server.files["/a.bin"] = BODY
+    card({"path": "a.bin", "url": f"{server.at}/a.bin", "sha256": sha(BODY)})
+    read = []
+    monkeypatch.setattr(transfers, "hashed", lambda path: read.append(path) or sha(path.read_bytes()))
+    monkeypatch.setattr(large_files, "hashed", lambda path: pytest.fail(f"{path} is read again"))
+    fetching.fetch("toy")
+    assert len(read) == 1 and not [note for note in (home / "home" / "sha256").iterdir() if "part" in note.read_text()]
+
+
+def test_a_part_that_is_no_beginning_of_the_file_is_dropped(server, home):
+    """Longer than the file of the server: asked for what follows, it says 416."""
+    server.files["/a.bin"] = BODY
+    for left, digest in ((BODY, sha(BODY)), (BODY[::-1] * 2, sha(BODY)), (BODY[::-1] * 2, "")):
+        target = home / "a.bin"
+        (home / "a.bin.part").write_bytes(left)
+        (home / "a.bin.part.json").write_text('{"mark": "\\"one\\""}')
+        server.asked.clear()
+        assert transfers.download(f"{server.at}/a.bin", target, digest) == sha(BODY) and target.read_bytes() == BODY
+        assert len(server.asked) == (1 if left == BODY else 2)
+        assert sorted(p.name for p in home.glob("a.bin*")) == ["a.bin"]
+        target.unlink()
+
+
+def test_of_two_processes_one_fetches_and_the_other_waits(server, home):
+    server.files["/a.bin"] = BODY
+    target, found = home / "a.bin", []
+    other = threading.Thread(target=lambda: found.append(transfers.download(f"{server.at}/a.bin", target, sha(BODY))))
+    with store.waiting_lock(transfers._lock(target)):
+        other.start()
+        other.join(0.2)
+        assert not found and not server.asked
+        target.write_bytes(BODY)
+    other.join(10)
+    assert found == [sha(BODY)] and not server.asked
+
+
+def test_progress_is_told_where_nobody_asks_for_a_report(server, home, monkeypatch):
+    server.files["/a.bin"] = BODY
+    told = []
+    monkeypatch.setattr(transfers, "tell", told.append)
+    monkeypatch.setattr(transfers, "EVERY", 0.0)
+    transfers.download(f"{server.at}/a.bin", home / "a.bin")
+    assert told[0] == f"fetching {server.at}/a.bin" and told[-1] == "a.bin: 0 of 0 MB"
 
 
 def test_an_unknown_digest_is_noted_at_first_use(server, home, card):
@@ -246,6 +292,50 @@ def test_an_archive_is_unpacked_once_and_for_all_its_files(server, home, card):
     assert [f.how for f in fetching.fetch("toy")] == ["present"] and len(server.asked) == 1
 
 
+def test_an_unpacking_that_was_interrupted_is_done_again(server, home, card, monkeypatch):
+    server.files["/all.zip"] = archive(("images/a.png", "1"), ("images/b.png", "2"))
+    card({"path": "images", "url": f"{server.at}/all.zip", "archive": True})
+
+    def killed(path, target):
+        (target / "images").mkdir()
+        (target / "images" / "a.png").write_text("1")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fetching, "unpack", killed)
+        fetching.fetch("toy")
+    assert [f.how for f in fetching.fetch("toy")] == ["present"] and len(server.asked) == 1
+    root = places.own_folder("toy")
+    assert (root / "images" / "b.png").read_text() == "2"
+    assert sorted(p.name for p in root.iterdir()) == ["all.zip", "images"]
+
+
+def test_an_archive_that_was_not_meant_is_not_expected_from_then_on(server, home, card):
+    server.files["/all.zip"] = archive(("other.json", "[]"))
+    card({"path": "a.json", "url": f"{server.at}/all.zip", "archive": True})
+    with pytest.raises(DataError, match=r"lacks a\.json"):
+        fetching.fetch("toy")
+    (places.own_folder("toy") / "all.zip").unlink()
+    server.files["/all.zip"] = archive(("a.json", "[]"))
+    assert [f.how for f in fetching.fetch("toy")] == ["downloaded"]
+
+
+def test_a_copy_that_was_interrupted_is_no_damaged_file(home, card, monkeypatch):
+    card({"path": "a.bin", "url": "http://127.0.0.1:9/a.bin", "sha256": sha(BODY)})
+    (home / "mine").mkdir()
+    (home / "mine" / "a.bin").write_bytes(BODY)
+
+    def killed(source, target):
+        Path(target).write_bytes(BODY[:100])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fetching.shutil, "copyfile", killed)
+        fetching.fetch("toy", search=[home / "mine"])
+    assert [f.how for f in fetching.fetch("toy", search=[home / "mine"])] == ["found"]
+    assert [p.name for p in places.own_folder("toy").iterdir()] == ["a.bin"]
+
+
 @pytest.mark.parametrize(
     ("entries", "says"),
     [((("a.json", "[]"), ("../../evil", "x")), "would be written outside"), ((("other.json", "[]"),), "lacks a.json")],
@@ -271,6 +361,10 @@ def test_what_must_be_got_by_hand_is_said(home, card):
     first, second = fetching.fetch("toy")
     assert (first.how, second.how) == ("absent", "absent")
     assert "get it from https://example.org/form" in first.note and "no official address" in second.note
+    card({"path": "images", "also": ["deep/images"], "from": "https://example.org/form"})
+    (home / "mine" / "deep" / "images").mkdir(parents=True)
+    places.link("toy", home / "mine")
+    assert [(f.how, f.note) for f in fetching.fetch("toy")] == [("present", f"in {home / 'mine'}")]
     card()
     with pytest.raises(UsageError, match="names no files"):
         fetching.fetch("toy")
