@@ -68,7 +68,8 @@ class Part:
     """A part of a pipeline."""
 
     name: str
-    library: str
+    package: str
+    """Of which its class is: diffusers, transformers, or a folder of the former."""
     kind: str
     """Its class."""
     folder: Path
@@ -119,8 +120,8 @@ class Pipeline:
         found = {}
         for name, value in self.index.items():
             if isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value):
-                library, kind = value
-                found[name] = Part(name, library, kind, self.folder / name)
+                package, kind = value
+                found[name] = Part(name, package, kind, self.folder / name)
         return found
 
     def problems(self) -> list[str]:
@@ -133,7 +134,7 @@ class Pipeline:
             return list(error.messages)
 
     def _foreign(self) -> Iterator[str]:
-        """Code of its own, and parts of other libraries."""
+        """Code of its own, and parts of other packages."""
         kind = self.index["_class_name"]
         if not isinstance(kind, str):
             yield f"'{self.folder}' is a custom pipeline ({kind}), whose code comes with it and is not run here."
@@ -141,11 +142,11 @@ class Pipeline:
         for part in self.parts.values():
             if not part.name.isidentifier():
                 yield f"{self.folder / INDEX} names a part {part.name!r:.60}, which is no name; copy the folder again."
-            elif any((place / f"{part.library}.py").is_file() for place in (self.folder, part.folder)):
-                yield f"'{self.folder}' brings code of its own ({part.library}.py for '{part.name}'), which is not run."
-            elif part.library not in ("diffusers", "transformers") and not _of_diffusers(part.library):
+            elif any((place / f"{part.package}.py").is_file() for place in (self.folder, part.folder)):
+                yield f"'{self.folder}' brings code of its own ({part.package}.py for '{part.name}'), which is not run."
+            elif part.package not in ("diffusers", "transformers") and not _of_diffusers(part.package):
                 yield (
-                    f"The part '{part.name}' of '{self.folder}' is of the library {part.library!r:.60}; only parts of "
+                    f"The part '{part.name}' of '{self.folder}' is of the package {part.package!r:.60}; only parts of "
                     "diffusers and transformers are loaded."
                 )
 
@@ -207,12 +208,12 @@ class Pipeline:
         return found
 
 
-def _of_diffusers(library: str) -> bool:
+def _of_diffusers(package: str) -> bool:
     """Whether it is a folder of diffusers' own pipelines, where safety checkers live."""
     spec = importlib.util.find_spec("diffusers")
-    if spec is None or spec.origin is None or not library.isidentifier():
+    if spec is None or spec.origin is None or not package.isidentifier():
         return False
-    return (Path(spec.origin).parent / "pipelines" / library).is_dir()
+    return (Path(spec.origin).parent / "pipelines" / package).is_dir()
 
 
 def _shards(index: Path) -> set[str]:

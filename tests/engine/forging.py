@@ -1,4 +1,4 @@
-"""Submissions of toy runs, and the hands that forge them: unpack, change, seal again, pack again."""
+"""Toy runs, their submissions, and the hands that forge them: unpack, change, seal again, pack again."""
 
 from __future__ import annotations
 
@@ -9,19 +9,40 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import toys
 
+import bench.api as api
 from bench import store, systemcard
 from bench.engine import archives
 from bench.engine.admission import Asked, Verdict, sources, verdicts
 from bench.engine.options import Options
+from bench.engine.sets import within
 from bench.engine.submitting import submit
-from bench.engine.verifying import seal
+from bench.engine.verifying import content_of, seal
+from bench.registry import register
 from bench.spec import digest
+from bench.stats.bootstrap import estimate, interval
+from bench.study import Study
 
+METRICS = ("toy-match", "toy-distance", "toy-shade")
+N = 40
 CARD = {
     "format": 1, "name": "painter", "version": "1.0", "licence": "MIT", "parameters": "unknown",
     "training_data": "none", "url": "", "hardware": "one core", "prompts_in_training": "no", "judges": [],
 }  # fmt: skip
+
+
+@register("metric", "toy-shade", summary="mean green value of an image")
+class ToyShade(toys.ToyMatch):
+    outputs = (toys.mean_output("value", "shade", low=-128.0, high=128.0),)
+
+    def update(self, *, ids=None, image, text):
+        self.toy_match_rows.append(image[:, 1].double())
+
+
+def run(root: Path, system: str = "toy-painter(refuse=s003)", metrics: tuple[str, ...] = METRICS, **fields: Any) -> Any:
+    study = Study(systems=(system,), **{"dataset": f"toy-colours(n={N})", "metrics": metrics, **fields})
+    return api.run(study, options=Options(root=root))[0]
 
 
 def submitted(run: Any, out: Path, card: dict[str, Any] | None = None, **how: Any) -> Path:
@@ -78,6 +99,33 @@ def all_of(*changes: Callable[[Path], Any]) -> Callable[[Path], None]:
             change(run)
 
     return changed
+
+
+def score_of(data: dict[str, Any], metric: str = "toy-shade") -> dict[str, Any]:
+    """A score of run.json."""
+    return next(s for s in data["scores"] if s["metric"] == metric)
+
+
+def put(metric: str = "toy-shade", **fields: Any) -> Callable[[Path], None]:
+    """Fields of a score of run.json, changed."""
+    return record(lambda data: score_of(data, metric).update(fields))
+
+
+def begun_as(mark: str) -> Callable[[Path], None]:
+    """A manifest of another run."""
+    return lambda run: store.write_json(
+        run / "manifest.json", {**store.read_json(run / "manifest.json"), "digest": mark}
+    )
+
+
+def score_again(run: Path) -> None:
+    """Score and interval that follow from the changed table, as a careful forger states them."""
+    content = content_of(run)
+    card = content.run.cards["toy-shade"].outputs[0]
+    data = {"score": content.samples["toy-shade:score"].to_numpy()}
+    low, high, method = interval(card.estimator, data, content.samples["group"].to_numpy(), proportion=False)
+    ends = within(card, low, high)
+    put(value=estimate(card.estimator, data), low=ends[0], high=ends[1], method=method)(run)
 
 
 def protocols_again(data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A server of the images API on the loopback address that answers as a test tells it, well or badly."""
+"""A server of the images API on the loopback address that answers as told, well or badly; what tests ask it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from io import BytesIO
 from typing import Any
 
 from PIL import Image
+
+from bench.generators.base import Context
+from bench.registry import create
+from bench.types import Request
+
+KEY = "sk-Zx81-secret-0451"
+FAST = {"backoff": 0.01, "timeout": 5.0, "total_timeout": 20.0, "retries": 2}
 
 
 def picture(prompt: str, size: tuple[int, int] = (8, 8)) -> bytes:
@@ -129,3 +136,29 @@ def serving(script: Callable[[int, dict[str, Any], Handler], Any] | None = None)
         server.waits.set()
         server.shutdown()
         server.server_close()
+
+
+# ---- what tests ask it ----------------------------------------------------------------------------------------------
+
+
+def ready(server, samples=(), **params):
+    made = create("generator", "http", {"url": server.url, **FAST, **params})
+    assert made.problems() == []
+    made.setup(Context({s.id: s for s in samples}, "x"))
+    return made
+
+
+def asked(*prompts, repeats=1, size=None):
+    return [Request(f"s{n}", k, p, 100 * n + k, 1, size) for n, p in enumerate(prompts) for k in range(repeats)]
+
+
+def made_by(server, *prompts, repeats=1, of_size=None, **params):
+    generator = ready(server, **params)
+    try:
+        return list(generator.generate(asked(*prompts, repeats=repeats, size=of_size)))
+    finally:
+        generator.close()
+
+
+def statuses(outcomes):
+    return [o.status for o in outcomes]

@@ -7,12 +7,11 @@ import shlex
 
 import pandas as pd
 import pytest
-from http_server import images, picture, refusal, serving
+from http_server import KEY, images, picture, refusal, serving
 
 from bench import store
 from bench.cli import main
 
-KEY = "sk-Zx81-secret-0451"
 WORDS = ("ball", "cup", "box", "bird", "tree", "bus")
 
 

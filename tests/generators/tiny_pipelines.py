@@ -1,4 +1,4 @@
-"""Small pipelines of random weights, saved as the real library saves them; tokenizers are made here, too."""
+"""Small pipelines of random weights, as the real library saves them, with tokenizers made here; what tests ask them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from bench.generators.base import Context
+from bench.registry import create
+from bench.types import Request
+
+LONG = "a red circle and a blue ball " * 16
+"""More than the tokenizers read."""
+WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 WORDS = "a an the of and red green blue circle square big small ball cup box bird tree left right above below".split()
 
 
@@ -148,3 +156,28 @@ def lora(pipeline: Path, file: Path) -> Path:
     state = {k: torch.randn_like(v) for k, v in get_peft_model_state_dict(made.unet).items()}
     diffusers.StableDiffusionPipeline.save_lora_weights(file.parent, unet_lora_layers=state, weight_name=file.name)
     return file
+
+
+# ---- what tests ask them --------------------------------------------------------------------------------------------
+
+
+def ready(model, samples=(), **params):
+    made = create("generator", "diffusers", {"model": str(model), "steps": 2, **params})
+    assert made.problems() == []
+    made.setup(Context({s.id: s for s in samples}, "x"))
+    return made
+
+
+def asked(*prompts, seeds=None, size=None):
+    seeds = seeds or range(10, 10 + len(prompts))
+    return [Request(f"s{n}", 0, p, seed, 1, size) for n, (p, seed) in enumerate(zip(prompts, seeds, strict=True))]
+
+
+def pixels(model, *prompts, seeds=None, size=None, **params):
+    found = list(ready(model, **params).generate(asked(*prompts, seeds=seeds, size=size)))
+    assert [o.status for o in found] == ["ok"] * len(prompts), found
+    return [o.image.astype(int) for o in found]
+
+
+def apart(a, b):
+    return float(np.abs(a - b).mean())
