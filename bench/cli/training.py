@@ -31,7 +31,7 @@ _STEPS = click.IntRange(min=1)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...; several seeds share a GPU.")
 @click.option(
     "--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
-    help="Of a generator's products; auto: bfloat16 on a GPU.",
+    help="Of flow's products; auto: bfloat16 on a GPU. Adversarial trainings have float32.",
 )  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def train(
@@ -58,8 +58,8 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     bfloat16 = precision == "bfloat16" or (precision == "auto" and torch.device(device).type == "cuda")
-    how = How(fusion, int(side), blind, quick=quick, steps=steps, options=dict(map(_setting, settings)),
-              precision="bfloat16" if bfloat16 else None)  # fmt: skip
+    how = How(steps=steps, fusion=fusion, side=int(side), blind=blind, quick=quick,
+              precision="bfloat16" if bfloat16 else None, options=dict(map(_setting, settings)))  # fmt: skip
     asked = jobs.Asked(
         what, how, _seeds(seeds), minutes, out, resume, device, images or (500 if quick else 2000)
     )

@@ -30,11 +30,14 @@ WEIGHTS: Mapping[str, float] = {"cosine": 0.02, "ssim": 0.02, "words": 0.002, "m
 """Constraint -> its weight where none is given: about a tenth of the flow's own loss after a thousand steps."""
 TEACHER = "scene-clip"
 """Extractor of `embedding`."""
-OPTIONS = {"consistency": ", ".join(WEIGHTS), "weight": "a number"}
+OPTIONS = ("consistency", "weight")
 
 
 def asked(options: Mapping[str, str]) -> tuple[str, float]:
     """(constraint, weight) of a command's settings; ('', 0) for none. UsageError for what does not exist."""
+    for option in options:
+        if option not in OPTIONS:
+            raise UsageError(f"The training of flow has no setting '{option}'.{did_you_mean(option, OPTIONS)}")
     kind = options.get("consistency", "")
     if not kind and "weight" in options:
         raise UsageError("--option weight is of a constraint; name one: --option consistency=cosine, ssim, ...")

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from bench.fusion.base import TextContext
-from bench.generators.reference.cgan import CganCritic, CganPainter
-from bench.generators.reference.cman import CmanCritic, CmanPainter, Matcher
-from bench.generators.reference.fusing import MakeFusion
-from bench.generators.reference.gan_nets import LATENT, Canvas, Painted
-from bench.generators.reference.iten import ItenCritic, ItenPainter
-from bench.generators.reference.titan import CODE, TitanCritic, TitanPainter
-from bench.generators.reference.wirn import WirnCritic, WirnPainter
+from bench.generators.reference.cman import Matcher
+from bench.generators.reference.gan_nets import LATENT, Painted, Pair
+from bench.generators.reference.titan import CODE
 from bench.training.gan_batches import GanBatch
-from bench.training.gan_losses import contrast, damsm, kl_to_standard, painter_loss
-from bench.training.players import Parts, Play, Players, descend
+from bench.training.gan_losses import contrast, damsm, kl_to_standard
+from bench.training.players import Parts, Play, Players, stepped
 
 SHARP = 10.0
 """InfoNCE: 1 / temperature."""
-
-
-class Cgan(Players):
-    """Nothing beyond the game (GAN-INT is a setting of it)."""
-
-    def __init__(self, fusion: MakeFusion, canvas: Canvas, play: Play, steps: int, blind: bool) -> None:
-        super().__init__(CganPainter(fusion, canvas), CganCritic(canvas), play, steps, blind)
 
 
 class Iten(Players):
     """InfoNCE in the joint space: the towers on real pairs, the painter on painted ones."""
 
     weight = 0.5
-
-    def __init__(self, fusion: MakeFusion, canvas: Canvas, play: Play, steps: int, blind: bool) -> None:
-        super().__init__(ItenPainter(fusion, canvas), ItenCritic(canvas), play, steps, blind)
 
     def teach_critic(self, batch: GanBatch, seen: torch.Tensor, context: TextContext) -> Parts:
         return {"embedding": self.weight * self._contrast(batch, seen, context)}
@@ -56,10 +41,10 @@ class Cman(Players):
 
     weight, opening = 1.0, 0.1
 
-    def __init__(self, fusion: MakeFusion, canvas: Canvas, play: Play, steps: int, blind: bool) -> None:
-        super().__init__(CmanPainter(fusion, canvas), CmanCritic(canvas), play, steps, blind)
+    def __init__(self, pair: Pair, play: Play, steps: int, blind: bool = False) -> None:
+        super().__init__(pair, play, steps, blind)
         self.painter.text.requires_grad_(False)
-        self.matcher = Matcher(canvas)
+        self.matcher = Matcher(pair.critic.canvas)
 
     def optimisers(self, rate: float) -> list[Optimizer]:
         return [*super().optimisers(rate), torch.optim.Adam(self.matcher.parameters(), lr=rate * self.play.edge)]
@@ -70,7 +55,7 @@ class Cman(Players):
             self.matcher.requires_grad_(True)
             batch = self.batch(step, first, rows)
             loss = self._matched(batch, batch.images)
-            descend(optimisers[2], {"matcher": loss})
+            stepped(optimisers[2], {"matcher": loss})
             return {"matcher": loss}
         if step == opening:  # the painter reads as the matcher has learned to
             self.painter.text.load_state_dict(self.matcher.text.state_dict())
@@ -91,9 +76,6 @@ class Wirn(Players):
     """Logits of single words: shown or not, learned from captions of which some words were exchanged."""
 
     weight = 0.5
-
-    def __init__(self, fusion: MakeFusion, canvas: Canvas, play: Play, steps: int, blind: bool) -> None:
-        super().__init__(WirnPainter(canvas), WirnCritic(canvas), play, steps, blind)
 
     def teach_critic(self, batch: GanBatch, seen: torch.Tensor, context: TextContext) -> Parts:
         """Real words are shown, those that an exchange of equal length put in are not."""
@@ -116,31 +98,24 @@ class Wirn(Players):
 
 
 class Titan(Players):
-    """Reconstruction and KL throughout; the critic with little weight from the middle on."""
+    """Reconstruction and KL throughout; the game, with little weight, from the middle on."""
 
     weight, kl, apart, objects = 0.02, 0.001, 0.02, 20.0
-
-    def __init__(self, fusion: MakeFusion, canvas: Canvas, play: Play, steps: int, blind: bool) -> None:
-        super().__init__(TitanPainter(canvas), TitanCritic(canvas), play, steps, blind)
 
     def learn(self, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
         batch = self.batch(step, first, rows)
         draw = torch.Generator().manual_seed(first)
         z = torch.randn(rows, LATENT, generator=draw).to(self.device)
         painter, critic = optimisers
-        late = step >= self.steps // 2
         told: Parts = {}
         found, context = self._rebuilt(batch, z, min(1.0, step / (0.3 * self.steps)))
-        if late:
+        if step >= self.steps // 2:
             painted = self.painter.paint(z, context)
             told = self.critic_parts(batch, painted.images.detach(), step, draw)
-            descend(critic, told)
-            self.critic.requires_grad_(False)
-            logits = self.critic(painted.images, batch.ids)
-            real = self.critic(batch.images, batch.ids) if self.play.loss == "rp" else None
-            found["game"] = self.weight * painter_loss(self.play.loss, logits, real)
-            self.critic.requires_grad_(True)
-        self._watch("pull", descend(painter, found))
+            stepped(critic, told)
+            game = self.painter_parts(batch, z, painted, draw)
+            found |= {name: self.weight * part for name, part in game.items()}
+        self._watch("pull", stepped(painter, found))
         return {**{f"critic {k}": v for k, v in told.items()}, **{f"painter {k}": v for k, v in found.items()}}
 
     def _rebuilt(self, batch: GanBatch, noise: torch.Tensor, share: float) -> tuple[Parts, TextContext]:
@@ -159,4 +134,4 @@ class Titan(Players):
         }, context
 
 
-SYSTEMS: dict[str, Any] = {"cgan": Cgan, "iten": Iten, "cman": Cman, "wirn": Wirn, "titan": Titan}
+SYSTEMS: Mapping[str, type[Players]] = {"cgan": Players, "iten": Iten, "cman": Cman, "wirn": Wirn, "titan": Titan}

@@ -49,8 +49,11 @@ class Job:
     """One training."""
 
     trained: Trainable
-    recipe: Recipe
     folder: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.trained.recipe
 
 
 def jobs(asked: Asked) -> list[Job]:
@@ -59,32 +62,29 @@ def jobs(asked: Asked) -> list[Job]:
         raise UsageError("Give --minutes or --steps, not both.")
     if len(set(asked.seeds)) < len(asked.seeds):
         raise UsageError(f"--seed names a seed twice: {', '.join(map(str, asked.seeds))}.")
-    how = asked.how
+    found = _of_seeds(asked, asked.how)
     if asked.minutes is not None:
-        how = dataclasses.replace(how, steps=_steps_of(asked))
-    return [_job(asked, how, seed) for seed in asked.seeds or (None,)]
+        found = _of_seeds(asked, dataclasses.replace(asked.how, steps=_steps_of(asked, found[0])))
+    return found
 
 
-def _job(asked: Asked, how: How, seed: int | None) -> Job:
-    if asked.what.startswith("generator:"):
-        trained = recipes.trainable(asked.what, dataclasses.replace(how, seed=seed or 0))
-        recipe = trained.recipe
-    else:
-        trained = recipes.trainable(asked.what)
-        recipe = recipes.with_changes(trained.recipe, how.steps, seed)
-    name = recipe.name if asked.what.startswith("generator:") or len(asked.seeds) < 2 else f"{recipe.name}-{seed}"
-    if not asked.out:
-        return Job(trained, recipe, Path("trained") / name)
-    return Job(trained, recipe, Path(asked.out) / name if len(asked.seeds) > 1 else Path(asked.out))
+def _of_seeds(asked: Asked, how: How) -> list[Job]:
+    seeds = asked.seeds or (None,)
+    found = [recipes.trainable(asked.what, dataclasses.replace(how, seed=seed)) for seed in seeds]
+    names = [one.recipe.name for one in found]
+    if len(set(names)) < len(names):  # judges are called the same whatever the seed
+        names = [f"{name}-{seed}" for name, seed in zip(names, seeds, strict=True)]
+    if asked.out and len(seeds) == 1:
+        return [Job(found[0], Path(asked.out))]
+    return [Job(one, Path(asked.out or "trained") / name) for one, name in zip(found, names, strict=True)]
 
 
 # ---- minutes -------------------------------------------------------------------------------------------------------
 
 
-def _steps_of(asked: Asked) -> int:
+def _steps_of(asked: Asked, one: Job) -> int:
     """How many steps fit into the minutes on this machine; those of the checkpoint where one is gone on with."""
     assert asked.minutes is not None
-    one = _job(asked, asked.how, asked.seeds[0] if asked.seeds else None)
     if asked.resume and (one.folder / CHECKPOINT).is_file():
         return int(json.loads(checkpoint(one.folder)["recipe"])["steps"])
     step, look = _seconds(one.recipe, asked.device)
@@ -125,7 +125,7 @@ def carry_out(found: Sequence[Job], asked: Asked, tell: Tell) -> list[Path]:
     ]
     errors = together(trainings, asked.device)
     paths = [
-        finish(job.trained, job.recipe, training.model, job.folder, asked.images)
+        finish(job.trained, training.model, job.folder, asked.images)
         for job, training in zip(found, trainings, strict=True) if training not in errors
     ]  # fmt: skip
     if errors:

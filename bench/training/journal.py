@@ -36,13 +36,14 @@ class Journal:
         self.waiting.append(parts)
 
     def check(self, name: str, step: int) -> None:
-        """Read what waits. NotFinite or Diverged with the step's number when a loss is beyond hope."""
-        for parts in self._read():
+        """Read what waits, the last of it of `step`. NotFinite or Diverged names the step whose loss is beyond hope."""
+        waiting = self._read()
+        for at, parts in enumerate(waiting, step - len(waiting) + 1):
             for part, value in parts.items():
                 if not math.isfinite(value):
-                    raise NotFinite(f"The loss '{part}' of {name} is not finite at step {step}; lower the rate.")
+                    raise NotFinite(f"The loss '{part}' of {name} is not finite at step {at}; lower the rate.")
                 self.parts.setdefault(part, []).append(value)
-                self._watch(name, part, value, step)
+                self._watch(name, part, value, at)
 
     def _read(self) -> list[dict[str, float]]:
         """What waits as numbers, in one transfer."""

@@ -12,8 +12,9 @@ import contextlib
 import dataclasses
 import io
 import json
+import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,16 +24,22 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from bench.errors import Diverged, NotFinite, StoreError, UsageError
+from bench.errors import Diverged, StoreError, UsageError
 from bench.formats.images import encode_png
 from bench.store import lock, write_atomic
 from bench.training.journal import LOG, Journal
 
+_log = logging.getLogger("bench")
 CHECKPOINT, SAMPLES = "checkpoint.pt", "samples"
 _LOOK = 20
 """On an accelerator the loss is read every 20 steps: each look waits for it."""
 
 Parts = Mapping[str, torch.Tensor]
+Losses = Callable[[Any, int, int, int], Parts]
+"""(model, step, first data row, rows) -> the parts of the loss, whose sum is made smaller."""
+Learn = Callable[[Any, Sequence[Optimizer], int, int, int], Parts]
+"""(model, optimisers, step, first data row, rows) -> parts of the losses, for the log and to be watched; takes the step
+with those optimisers."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,8 @@ class Recipe:
     name: str
     build: Callable[[], nn.Module]
     """The network and what trains with it; called under the recipe's seed."""
-    losses: Callable[[Any, int, int, int], Parts]
-    """(model, step, first data row, rows) -> the parts of the loss, whose sum is made smaller."""
+    learn: Learn
+    """A step; `down(losses)` for one player."""
     evaluate: Callable[[Any, int], Mapping[str, float]]
     """(model, images) -> held-out figures."""
     steps: int
@@ -77,14 +84,13 @@ class Recipe:
     sheet: Callable[[Any], np.ndarray] | None = None
     """model -> uint8 (h, w, 3): what it draws now, kept as a picture at every checkpoint."""
     must: Must | None = None
+    warn: Callable[[Mapping[str, float]], Sequence[str]] = lambda figures: ()
+    """Held-out figures -> a sentence for each that is worrying; the training goes on."""
     exploded: float | None = 4.0
     """A part of the loss whose mean over 50 steps is this many times that of the first 50 (at least 1) has left for
     good; None: not watched."""
     optimisers: Callable[[Any], Sequence[Optimizer]] | None = None
     """For several players: their optimisers, whose rates all follow the warm-up and the cosine; None: one AdamW."""
-    learn: Callable[[Any, Sequence[Optimizer], int, int, int], Parts] | None = None
-    """For several players, instead of `losses`: (model, optimisers, step, first data row, rows) takes the step with
-    those optimisers and returns parts of the losses, for the log and to be watched."""
 
 
 class Listener(Protocol):
@@ -178,32 +184,18 @@ class Training:
             group["lr"] = rate(recipe, step) * (group["initial_lr"] / recipe.rate)
         model.train()
         row = recipe.first + step * recipe.rows
-        if recipe.learn is not None:
-            with cast(recipe, self.device):
-                parts = recipe.learn(model, self.optimisers, step, row, recipe.rows)
-        else:
-            parts = self._descend(step, row)
+        with cast(recipe, self.device):
+            parts = recipe.learn(model, self.optimisers, step, row, recipe.rows)
         if recipe.after is not None:
             recipe.after(model, step + 1)
         return {name: value.detach() for name, value in parts.items()}
-
-    def _descend(self, step: int, row: int) -> Parts:
-        with cast(self.recipe, self.device):
-            parts = self.recipe.losses(self.model, step, row, self.recipe.rows)
-        total = torch.stack(list(parts.values())).sum()
-        if self.device == "cpu" and not torch.isfinite(total):
-            raise NotFinite(f"The loss of {self.recipe.name} is not finite at step {step + 1}; lower the rate.")
-        (optimiser,) = self.optimisers
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
-        optimiser.step()
-        return parts
 
     def _look(self, done: int) -> None:
         """Held-out figures, a picture, a checkpoint, the log; Diverged when a figure is not where it must be."""
         recipe = self.recipe
         figures = dict(recipe.evaluate(self.model, recipe.held_out))
+        for sentence in recipe.warn(figures):
+            _log.warning("%s: %s", recipe.name, sentence)
         row = self.journal.line(done, rate(recipe, done - 1), figures)
         if recipe.sheet is not None:
             write_atomic(self.folder / SAMPLES / f"{done:06d}.png", encode_png(recipe.sheet(self.model)))
@@ -216,6 +208,29 @@ class Training:
                 f"{recipe.name} learns nothing: held-out {must.figure} is {figures[must.figure]:.3f} after {done} "
                 f"steps, where {must.least:g} is expected from step {must.step} on; lower the rate or try another seed."
             )
+
+
+def down(losses: Losses) -> Learn:
+    """A step of one player, down its losses; its gradient is cut at norm 1."""
+
+    def learn(model: nn.Module, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
+        parts = losses(model, step, first, rows)
+        (optimiser,) = optimisers
+        descend(optimiser, parts, [p for p in model.parameters() if p.requires_grad], 1.0)
+        return parts
+
+    return learn
+
+
+def descend(optimiser: Optimizer, parts: Parts, learned: Iterable[nn.Parameter], cut: float) -> torch.Tensor:
+    """A step down the sum of the parts, the gradient of what is learned cut at a norm; the norm before the cut."""
+    total = torch.stack(list(parts.values())).sum()
+    optimiser.zero_grad()
+    with torch.autocast(total.device.type, enabled=False):  # a backward pass has the precision of its forward pass
+        total.backward()
+    norm = nn.utils.clip_grad_norm_(learned, cut)
+    optimiser.step()
+    return norm
 
 
 def cast(recipe: Recipe, device: str) -> contextlib.AbstractContextManager[Any]:

@@ -19,8 +19,8 @@ from torch.optim import Optimizer
 
 from bench.errors import UsageError, did_you_mean
 from bench.fusion.base import TextContext
-from bench.generators.reference.gan_nets import LATENT, Critic, Painted
-from bench.training.gan_batches import GanBatch, gan_batch
+from bench.generators.reference.gan_nets import LATENT, Painted, Pair
+from bench.training.gan_batches import NAMES, GanBatch, gan_batch
 from bench.training.gan_losses import (
     LOSSES,
     critic_loss,
@@ -31,6 +31,7 @@ from bench.training.gan_losses import (
     r1,
     seeking,
 )
+from bench.training.loop import descend
 from bench.world.tokens import CONTEXT, PAD
 
 Parts = dict[str, torch.Tensor]
@@ -104,13 +105,13 @@ POOL = 50
 class Players(nn.Module):
     """Painter, critic and their past."""
 
-    def __init__(self, painter: nn.Module, critic: Critic, play: Play, steps: int, blind: bool = False) -> None:
+    def __init__(self, pair: Pair, play: Play, steps: int, blind: bool = False) -> None:
         super().__init__()
-        self.painter, self.critic = painter, normalised(critic) if play.spectral else critic
+        self.painter, self.critic = pair.painter, normalised(pair.critic) if play.spectral else pair.critic
         self.play, self.steps, self.blind = play, steps, blind
-        self.mean = copy.deepcopy(painter).requires_grad_(False)
-        self.naming = nn.Linear(critic.width * 16, 14) if play.attributes else None
-        side = painter.canvas.side
+        self.mean = copy.deepcopy(pair.painter).requires_grad_(False)
+        self.naming = nn.Linear(pair.critic.width * 16, len(NAMES)) if play.attributes else None
+        side = pair.critic.canvas.side
         if play.pool:
             self.register_buffer("pool_images", torch.zeros(POOL, 3, side, side))
             self.register_buffer("pool_ids", torch.zeros(POOL, CONTEXT, dtype=torch.long))
@@ -118,7 +119,7 @@ class Players(nn.Module):
         if play.history:
             self.past = nn.ModuleDict({
                 name: nn.ParameterList(nn.Parameter(p.detach().clone(), requires_grad=False) for p in some)
-                for name, some in (("painter", painter.parameters()), ("critic", self.critic.parameters()))
+                for name, some in (("painter", self.painter.parameters()), ("critic", self.critic.parameters()))
             })  # fmt: skip
         self.watched: dict[str, list[torch.Tensor]] = {}
 
@@ -167,9 +168,9 @@ class Players(nn.Module):
         z = torch.randn(rows, LATENT, generator=draw).to(self.device)
         painted = self.painter(z, batch.ids)
         told = self.critic_parts(batch, painted.images.detach(), step, draw)
-        descend(critic, told)
+        stepped(critic, told)
         found = self.painter_parts(batch, z, painted, draw)
-        self._watch("pull", descend(painter, found))
+        self._watch("pull", stepped(painter, found))
         return {**{f"critic {k}": v for k, v in told.items()}, **{f"painter {k}": v for k, v in found.items()}}
 
     def critic_parts(self, batch: GanBatch, images: torch.Tensor, step: int, draw: torch.Generator) -> Parts:
@@ -274,14 +275,9 @@ class Players(nn.Module):
         return found
 
 
-def descend(optimiser: Optimizer, parts: Parts) -> torch.Tensor:
-    """A step down the sum of the parts, its gradient cut at norm 10; the norm before the cut."""
-    optimiser.zero_grad(set_to_none=True)
-    torch.stack(list(parts.values())).sum().backward()
-    some = [p for group in optimiser.param_groups for p in group["params"]]
-    norm = nn.utils.clip_grad_norm_(some, 10.0)
-    optimiser.step()
-    return norm
+def stepped(optimiser: Optimizer, parts: Parts) -> torch.Tensor:
+    """A player's step down the sum of the parts, its gradient cut at norm 10; the norm before the cut."""
+    return descend(optimiser, parts, [p for group in optimiser.param_groups for p in group["params"]], 10.0)
 
 
 def _split(context: TextContext, rows: int) -> list[TextContext]:

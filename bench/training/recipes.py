@@ -1,9 +1,10 @@
-"""What `bench train` can train: judges by name, generators by name and by what the command line says of them."""
+"""What `bench train` can train, by name and by what the command line says of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,24 +12,29 @@ from typing import Any
 from torch import nn
 
 from bench.errors import UsageError, did_you_mean
+from bench.spec import Spec
 from bench.training import pair_figures, scene_classes, scene_pairs
 from bench.training.loop import Recipe
+
+SEEDS = 1_000_000
+"""Seeds of trainings are below it."""
 
 
 @dataclass(frozen=True)
 class How:
-    """What a command says of a generator's training beside its name."""
+    """What a command says of a training beside its name; judges have a seed and steps alone."""
 
+    seed: int | None = None
+    """Of the first weights and the data; None: the recipe's."""
+    steps: int | None = None
+    """Other than the recipe's; rates and curricula follow."""
     fusion: str = ""
     """Text form of the strategy; '': the generator's own."""
     side: int = 32
     blind: bool = False
     """The text-blind twin: the empty text throughout, equal parameters."""
-    seed: int = 0
     quick: bool = False
     """Ends within ten minutes on two cores."""
-    steps: int | None = None
-    """Other than the recipe's; rates and curricula follow."""
     precision: str | None = None
     """'bfloat16' or None: the recipe's `precision`."""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -43,8 +49,8 @@ class Trainable:
     shipped: Callable[[Any], nn.Module]
     measure: Callable[[Any, str, int], Mapping[str, float]]
     """(shipped network, split, images) -> figures."""
-    command: str = ""
-    """The command that makes it, without steps."""
+    command: str
+    """The command that makes it."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What the card says beyond the recipe: for a generator all that its weights must be asked for with."""
     half: bool = False
@@ -73,28 +79,34 @@ GENERATORS: dict[str, str] = {
 
 
 def trainable(name: str, how: How | None = None) -> Trainable:
-    """What is trained under a name; UsageError for an unknown one. how: for generators."""
+    """What is trained under a name in such a way; UsageError for a name, a seed or settings that do not exist."""
+    how = how or How()
+    if how.seed is not None and not 0 <= how.seed < SEEDS:
+        raise UsageError(f"The seed of a training is a number from 0 to {SEEDS - 1}; got {how.seed}.")
     kind, _, plain = name.partition(":")
     if kind == "generator" and plain in GENERATORS:
-        return importlib.import_module(GENERATORS[plain]).trainable(plain, how or How())
+        return importlib.import_module(GENERATORS[plain]).trainable(plain, how)
     if name not in TRAINABLE:
         known = [*TRAINABLE, *(f"generator:{g}" for g in GENERATORS)]
         raise UsageError(f"Nothing that can be trained is called '{name}'.{did_you_mean(name, known)}")
-    return TRAINABLE[name]
+    return _changed(TRAINABLE[name], how.steps, how.seed)
 
 
-def refuse_options(name: str, how: How, known: Mapping[str, str]) -> None:
-    """UsageError for settings that a family does not have; known: setting -> what it takes."""
-    for option in how.options:
-        if option not in known:
-            raise UsageError(f"The training of {name} has no setting '{option}'.{did_you_mean(option, known)}")
-
-
-def with_changes(recipe: Recipe, steps: int | None, seed: int | None) -> Recipe:
-    """The recipe with other steps or another seed. The seed is of the first weights and, a million rows each, of the
+def _changed(judge: Trainable, steps: int | None, seed: int | None) -> Trainable:
+    """A judge with other steps or another seed. The seed is of the first weights and, a million rows each, of the
     data, so that two seeds share none."""
-    if steps is not None:
+    recipe, text = judge.recipe, judge.command
+    if steps is not None and steps != recipe.steps:
         recipe = dataclasses.replace(recipe, steps=steps, warm=min(recipe.warm, max(1, steps // 10)))
+        text += f" --steps {steps}"
     if seed is not None and seed != recipe.seed:
         recipe = dataclasses.replace(recipe, seed=seed, first=(100 + seed) * 1_000_000)
-    return recipe
+        text += f" --seed {seed}"
+    return dataclasses.replace(judge, recipe=recipe, command=text)
+
+
+def command(name: str, fusion: Spec, how: How, settings: Mapping[str, Any], steps: int) -> str:
+    """The command of a generator's training; settings: those of its family that are not as always."""
+    text = f"bench train generator:{name} --fusion {shlex.quote(str(fusion))} --side {how.side} --seed {how.seed or 0}"
+    text += "".join(f" --option {k}={v}" for k, v in settings.items())
+    return text + " --blind" * how.blind + f" --steps {steps}"

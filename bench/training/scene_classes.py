@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from bench.extractors.scene_nets import SceneClassifier, pixels
-from bench.training.loop import Recipe
+from bench.training.loop import Recipe, down
 from bench.training.scene_batches import class_batch, class_of
 from bench.world.description import understand
 from bench.world.mismatches import held_out
@@ -75,5 +75,6 @@ def calibrated(model: Any) -> SceneClassifier:
 
 
 SCENE_CLASSIFIER = Recipe(
-    "scene-classifier", SceneClassifier, losses, evaluate, steps=2500, rows=128, first=3_000_000, seed=31, rate=3e-3
+    "scene-classifier", SceneClassifier, down(losses), evaluate, steps=2500, rows=128, first=3_000_000, seed=31,
+    rate=3e-3,
 )  # fmt: skip

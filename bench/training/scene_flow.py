@@ -21,10 +21,10 @@ from bench.generators.reference.text import ids_of
 from bench.generators.reference.trained import noise_of
 from bench.spec import Spec, canonical
 from bench.training.captioned import batch, first_row, pixels_of
-from bench.training.consistency import OPTIONS, TEACHER, Consistency, asked
+from bench.training.consistency import TEACHER, Consistency, asked
 from bench.training.drawn import figures
-from bench.training.loop import Must, Recipe, grouped
-from bench.training.recipes import How, Trainable, refuse_options
+from bench.training.loop import Must, Recipe, down, grouped
+from bench.training.recipes import How, Trainable, command
 from bench.training.sheets import sheet
 
 MEAN_OF = 0.999
@@ -87,18 +87,17 @@ def drawn(model: FlowModel, texts: Sequence[str], seeds: Sequence[int], **how: A
 
 def trainable(name: str, how: How) -> Trainable:
     """`bench train generator:flow`."""
-    refuse_options(name, how, OPTIONS)
     kind, weight = asked(how.options)
     if kind and how.blind:
         raise UsageError("The text-blind twin sees no caption that its images could be held to; leave --blind out.")
     settings = {"consistency": kind, "weight": weight} if kind else {}
-    fusion = strategy(how.fusion or "attention")
+    fusion, seed = strategy(how.fusion or "attention"), how.seed or 0
     steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
     recipe = Recipe(
-        weights_name(name, how.side, fusion, how.blind, how.seed, canonical(settings) if settings else ""),
-        lambda: FlowTraining(fusion, how.side, how.blind, steps, kind, weight), losses,
+        weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
+        lambda: FlowTraining(fusion, how.side, how.blind, steps, kind, weight), down(losses),
         lambda training, images: figures(training.draw, images),
-        steps=steps, rows=ROWS, first=first_row(how.seed), seed=how.seed, rate=RATE, decay=DECAY,
+        steps=steps, rows=ROWS, first=first_row(seed), seed=seed, rate=RATE, decay=DECAY,
         warm=min(100, max(1, steps // 10)), every=500, held_out=120, last=0.05, precision=how.precision,
         after=FlowTraining.follow, sheet=lambda training: sheet(training.draw), optimisers=optimisers,
         must=None if how.blind or fusion.name == "none" else Must("colour", 0.25, 2000),
@@ -108,10 +107,8 @@ def trainable(name: str, how: How) -> Trainable:
         return figures(lambda texts, seeds: drawn(network, [""] * len(texts) if how.blind else texts, seeds),
                        images, split)  # fmt: skip
 
-    command = f"bench train generator:{name} --fusion {fusion} --side {how.side} --seed {how.seed}"
-    command += "".join(f" --option {k}={v}" for k, v in settings.items())
-    card = {**about(name, how.side, fusion, how.blind, how.seed), **({"settings": settings} if settings else {})}
+    card = {**about(name, how.side, fusion, how.blind, seed), **({"settings": settings} if settings else {})}
     return Trainable(
-        recipe, lambda training: training.mean, measure, command + " --blind" * how.blind + f" --steps {steps}",
+        recipe, lambda training: training.mean, measure, command(name, fusion, how, settings, steps),
         {**card, **({"teachers": [TEACHER]} if kind == "embedding" else {})}, half=True,
     )  # fmt: skip

@@ -8,19 +8,17 @@ checkpoint, and a sentence says when the game has gone wrong.
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from bench.errors import UsageError
-from bench.generators.reference.fusing import about, maker, weights_name
-from bench.generators.reference.gan_nets import Canvas, Pair, latents
+from bench import registry
+from bench.generators.reference.fusing import about, weights_name
+from bench.generators.reference.gan_nets import Pair, latents
 from bench.generators.reference.text import ids_of
-from bench.registry import load
-from bench.spec import Spec, canonical, parse
+from bench.spec import canonical, parse
 from bench.training import gan_monitors
 from bench.training.captioned import first_row, pixels_of
 from bench.training.drawn import figures
@@ -28,10 +26,9 @@ from bench.training.gan_losses import plain
 from bench.training.gan_systems import SYSTEMS
 from bench.training.loop import Recipe
 from bench.training.players import Play, Players, play_of
-from bench.training.recipes import How, Trainable
+from bench.training.recipes import How, Trainable, command
 from bench.training.sheets import sheet
 
-_log = logging.getLogger("bench")
 STEPS, QUICK_STEPS = 4000, 2100
 ROWS = 32
 RATE = 1e-3
@@ -53,12 +50,9 @@ def drawn(painter: Any, texts: Sequence[str], seeds: Sequence[int], blind: bool 
     return np.concatenate(parts)
 
 
-def evaluate(name: str, players: Players, images: int) -> Mapping[str, float]:
-    """Held-out figures of the running mean, its modes, and what was watched; warns where they are beyond bounds."""
-    found = looked_at(players.mean, "val", images, players.blind) | players.watch()
-    for sentence in gan_monitors.told(found):
-        _log.warning("%s: %s", name, sentence)
-    return found
+def evaluate(players: Players, images: int) -> Mapping[str, float]:
+    """Held-out figures of the running mean, its modes, and what was watched."""
+    return looked_at(players.mean, "val", images, players.blind) | players.watch()
 
 
 def looked_at(painter: Any, split: str, images: int, blind: bool) -> dict[str, float]:
@@ -77,41 +71,24 @@ def shipped(players: Players) -> Pair:
 
 def trainable(name: str, how: How) -> Trainable:
     """`bench train generator:NAME` for the five systems."""
-    system = load("generator", name)
-    fusion = _fusion(system, how.fusion)
+    seed = how.seed or 0
+    system = registry.create("generator", name, {"side": how.side, "blind": how.blind, "train_seed": seed})
+    if how.fusion:
+        system.fuse(parse(how.fusion))
+    fusion = system.strategy
     play = play_of(how.options, PLAY[name])
     settings = {k: v for k, v in vars(play).items() if v != getattr(PLAY[name], k)}
     steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
-    title = weights_name(name, how.side, fusion, how.blind, how.seed, canonical(settings) if settings else "")
     recipe = Recipe(
-        title, lambda: SYSTEMS[name](maker(fusion), Canvas(how.side), play, steps, how.blind), _no_losses,
-        lambda players, images: evaluate(title, players, images),
-        steps=steps, rows=ROWS, first=first_row(how.seed), seed=how.seed, rate=RATE, decay=0.0,
-        warm=min(100, max(1, steps // 10)), every=300, held_out=200, last=0.1, after=Players.follow,
-        optimisers=lambda players: players.optimisers(RATE), learn=Players.learn,
+        weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
+        lambda: SYSTEMS[name](system.build(), play, steps, how.blind), Players.learn, evaluate,
+        steps=steps, rows=ROWS, first=first_row(seed), seed=seed, rate=RATE, decay=0.0,
+        warm=min(100, max(1, steps // 10)), every=300, held_out=200, last=0.1,
+        after=Players.follow, warn=gan_monitors.told, optimisers=lambda players: players.optimisers(RATE),
         sheet=lambda players: sheet(lambda texts, seeds: drawn(players.mean, texts, seeds, players.blind)),
     )  # fmt: skip
     return Trainable(
         recipe, shipped, lambda pair, split, images: looked_at(pair.painter, split, images, how.blind),
-        _command(name, fusion, how, settings, steps),
-        {**about(name, how.side, fusion, how.blind, how.seed), "settings": dataclasses.asdict(play)}, half=True,
+        command(name, fusion, how, settings, steps),
+        {**about(name, how.side, fusion, how.blind, seed), "settings": dataclasses.asdict(play)}, half=True,
     )  # fmt: skip
-
-
-def _fusion(system: Any, given: str) -> Spec:
-    fusion = parse(given or system.fusion)
-    if not system.swappable and fusion.name != system.fusion:
-        raise UsageError(
-            f"{system.plugin_name} joins text and image in a way of its own; leave --fusion out (got '{fusion}')."
-        )
-    return fusion
-
-
-def _command(name: str, fusion: Spec, how: How, settings: Mapping[str, Any], steps: int) -> str:
-    text = f"bench train generator:{name} --fusion {fusion} --side {how.side} --seed {how.seed}"
-    text += "".join(f" --option {k}={v}" for k, v in settings.items())
-    return text + " --blind" * how.blind + f" --steps {steps}"
-
-
-def _no_losses(players: Any, step: int, first: int, rows: int) -> Mapping[str, torch.Tensor]:
-    raise NotImplementedError("two players learn by turns")

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench.extractors.scene_nets import EMBEDDING, pixels, scene_clip, scene_clip_independent
-from bench.training.loop import Recipe
+from bench.training.loop import Recipe, down
 from bench.training.pair_figures import one_edit, retrieval
 from bench.training.scene_batches import PairBatch, pair_batch
 from bench.world.mismatches import KINDS
@@ -133,8 +133,10 @@ def _independent() -> Pairs:
     return Pairs(model, "layer3", 12 * 4 * 4, token=False)
 
 
-SCENE_CLIP = Recipe("scene-clip", _main, losses, evaluate, steps=3400, rows=64, first=1_000_000, seed=11, rate=1.5e-3)
+SCENE_CLIP = Recipe(
+    "scene-clip", _main, down(losses), evaluate, steps=3400, rows=64, first=1_000_000, seed=11, rate=1.5e-3
+)  # fmt: skip
 SCENE_CLIP_INDEPENDENT = Recipe(
-    "scene-clip-independent", _independent, losses, evaluate, steps=2800, rows=64, first=2_000_000,
+    "scene-clip-independent", _independent, down(losses), evaluate, steps=2800, rows=64, first=2_000_000,
     seed=23, rate=1.5e-3,
 )  # fmt: skip

@@ -18,15 +18,16 @@ from bench.formats.large_files import sha256
 from bench.store import disk_errors, write_atomic
 from bench.training import report
 from bench.training.journal import LOG
-from bench.training.loop import Recipe, described
+from bench.training.loop import described
 from bench.training.recipes import Trainable
 
 
-def finish(trained: Trainable, recipe: Recipe, model: nn.Module, folder: Path, images: int) -> Path:
+def finish(trained: Trainable, model: nn.Module, folder: Path, images: int) -> Path:
     """Write NAME.safetensors, NAME.json (the card), NAME.jsonl (the log) and a generator's report; the path of the
     weights."""
     from safetensors.torch import save
 
+    recipe = trained.recipe
     network = trained.shipped(model).to("cpu").eval()
     weights = folder / f"{recipe.name}.safetensors"
     state = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
@@ -43,7 +44,7 @@ def finish(trained: Trainable, recipe: Recipe, model: nn.Module, folder: Path, i
         "bytes": weights.stat().st_size,
         "parameters": sum(p.numel() for p in network.parameters()),
         "recipe": json.loads(described(recipe)),
-        "command": _command(trained, recipe),
+        "command": trained.command,
         "figures": {"split": "test", "images": images, **{k: round(v, 6) for k, v in figures.items() if v == v}},
         "made with": {"torch": torch.__version__, "machine": platform.machine(), "threads": torch.get_num_threads()},
     }
@@ -54,9 +55,3 @@ def finish(trained: Trainable, recipe: Recipe, model: nn.Module, folder: Path, i
         lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
         report.write(folder, recipe.name, card, lines)
     return weights
-
-
-def _command(trained: Trainable, recipe: Recipe) -> str:
-    base = trained.recipe
-    text = trained.command + (f" --steps {recipe.steps}" if recipe.steps != base.steps else "")
-    return text + (f" --seed {recipe.seed}" if recipe.seed != base.seed else "")

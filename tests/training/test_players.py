@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench import registry
 from bench.errors import UsageError
-from bench.generators.reference.fusing import maker
-from bench.generators.reference.gan_nets import LATENT, Canvas
-from bench.spec import parse
+from bench.generators.reference.gan_nets import LATENT
 from bench.training import gan_monitors, scene_gans
 from bench.training.gan_batches import gan_batch
 from bench.training.gan_systems import SYSTEMS
@@ -25,13 +24,11 @@ from bench.world.parsing import parse as read
 from bench.world.render import render
 from bench.world.tokens import PAD, WORDS
 
-OWN = {"cgan": "concat", "iten": "film", "cman": "attention", "wirn": "none", "titan": "none"}
-
 
 def players(name="cgan", steps=20, blind=False, seed=0, **settings):
     torch.manual_seed(seed)
     play = dataclasses.replace(scene_gans.PLAY[name], **settings)
-    return SYSTEMS[name](maker(parse(OWN[name])), Canvas(32), play, steps, blind)
+    return SYSTEMS[name](registry.create("generator", name, {}).build(), play, steps, blind)
 
 
 def moved(made, steps, rows=4, first=1_000_000_000):
@@ -240,5 +237,5 @@ def test_names_of_trainings_differ_by_what_differs():
     names = {base, *(trainable("generator:cgan", how).recipe.name for how in others)}
     assert base == "cgan-32-concat" and len(names) == 6
     for name in ("wirn", "titan"):
-        with pytest.raises(UsageError, match="leave --fusion out"):
+        with pytest.raises(UsageError, match="no other fusion can stand there"):
             trainable(f"generator:{name}", How(fusion="film"))

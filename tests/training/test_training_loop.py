@@ -12,7 +12,7 @@ from torch import nn
 
 from bench.errors import Diverged, NotFinite, StoreError, UsageError
 from bench.store import lock
-from bench.training.loop import CHECKPOINT, LOG, Must, Recipe, rate, train
+from bench.training.loop import CHECKPOINT, LOG, Must, Recipe, down, rate, train
 
 
 def build() -> nn.Module:
@@ -31,7 +31,7 @@ def evaluate(model, images):
         return {"square": float(losses(model, 0, 10**9, images)["square"])}
 
 
-TOY = Recipe("toy", build, losses, evaluate, steps=60, rows=32, first=1000, seed=5, rate=1e-2, warm=10, every=20)
+TOY = Recipe("toy", build, down(losses), evaluate, steps=60, rows=32, first=1000, seed=5, rate=1e-2, warm=10, every=20)
 
 
 def weights(model):
@@ -108,7 +108,7 @@ def test_a_loss_that_leaves_the_numbers_ends_the_training_and_keeps_the_checkpoi
         return {"square": found["square"] * (math.nan if step >= 30 else 1)}
 
     with pytest.raises(NotFinite, match="step 31"):
-        train(dataclasses.replace(TOY, losses=broken), tmp_path)
+        train(dataclasses.replace(TOY, learn=down(broken)), tmp_path)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 20
 
 
@@ -116,7 +116,7 @@ def test_a_loss_that_explodes_is_told_early_and_may_be_left_unwatched(tmp_path):
     def grown(model, step, first, rows):
         return {"square": losses(model, step, first, rows)["square"] + (0 if step < 60 else 9)}
 
-    recipe = dataclasses.replace(TOY, losses=grown, steps=200)
+    recipe = dataclasses.replace(TOY, learn=down(grown), steps=200)
     with pytest.raises(Diverged, match=r"'square' of toy has grown from 1 to .* at step 100; lower the rate") as caught:
         train(recipe, tmp_path / "a")
     assert caught.value.exit_code == 5

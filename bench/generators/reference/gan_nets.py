@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from bench.fusion.base import BUDGET, TextContext
 from bench.generators.reference.fusing import MakeFusion
 from bench.generators.reference.text import TEXT_DIM, TextEncoder
+from bench.generators.reference.trained import noise_of
 from bench.generators.reference.unet import doubled
 
 LATENT = 64
@@ -172,6 +173,6 @@ class Pair(nn.Module):
 
 def latents(seeds: Sequence[int]) -> torch.Tensor:
     """(n, 64): the latent of each seed, equal on every device and in every batch."""
-    return torch.stack([torch.randn(LATENT, generator=torch.Generator().manual_seed(s % (1 << 63))) for s in seeds])
+    return torch.stack([noise_of(seed, LATENT) for seed in seeds])
 
 
