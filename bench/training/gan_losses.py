@@ -47,10 +47,10 @@ def r1(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     return squared_gradient(logits, [images]).mean() / 2
 
 
-def matching_aware(logits: torch.Tensor, inputs: Sequence[torch.Tensor], power: float = 6.0) -> torch.Tensor:
+def matching_aware(logits: torch.Tensor, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     """Mean norm^6 of the gradient to image and text together, at real matching pairs (MA-GP, Tao et al. 2022,
     arXiv:2008.05865; the joint norm is that of its code)."""
-    return (squared_gradient(logits, inputs) + 1e-12).pow(power / 2).mean()
+    return squared_gradient(logits, inputs).pow(3).mean()
 
 
 def distance(parameters: Iterable[torch.Tensor], history: Iterable[torch.Tensor]) -> torch.Tensor:
@@ -76,7 +76,9 @@ def contrast(scores: torch.Tensor, alike: torch.Tensor) -> torch.Tensor:
 def word_scores(regions: torch.Tensor, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """(b, n, d) regions, (b, l, d) words -> (b, b): match of image i with text j (DAMSM, eq. 7 to 10).
 
-    As its code has it, a region's weights are first normalised over words, then a word's over regions.
+    As its code has it, a region's weights are first normalised over words, then a word's over regions. Other than there
+    regions and words are compared by G2 times their cosine, and the number of words is taken off, so that long texts
+    gain nothing.
     """
     near = torch.einsum("ind,jld->ijnl", F.normalize(regions, dim=2), F.normalize(words, dim=2))
     near = (near * G2).masked_fill(~mask[None, :, None], -math.inf).softmax(3)

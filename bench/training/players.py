@@ -185,7 +185,7 @@ class Players(nn.Module):
         seen, of_painted = self.critic.see(torch.cat([real, shown])).split(b)
         good = self.critic.judge(seen, contexts[0])
         fake = self.critic.judge(of_painted, contexts[2 if play.pool else 0])
-        wrong = fake.detach() if self.blind else self.critic.judge(seen, contexts[1])
+        wrong = fake if self.blind else self.critic.judge(seen, contexts[1])  # the empty text is false of nothing
         self._watch("apart", (good > fake).float().mean())
         parts = {"game": critic_loss(play.loss, good, fake, wrong)}
         if penalised:
@@ -204,14 +204,13 @@ class Players(nn.Module):
         play = self.play
         self.critic.requires_grad_(False)
         context = self.critic.read(batch.ids)
-        if play.between:
-            rows = max(2, round(play.between * len(z)))
-            mixed = _between(self.painter.read(batch.ids[:rows]))
-            images = torch.cat([self.painter.paint(z[:rows], mixed).images, painted.images[rows:]])
-            painted = painted._replace(images=images)
-            context = _joined(_between(_rows(context, slice(0, rows))), _rows(context, slice(rows, None)))
-        seen = self.critic.see(painted.images)
         real = self.critic.judge(self.critic.see(batch.images), context).detach() if play.loss == "rp" else None
+        own, mixed = painted.images, max(2, round(play.between * len(z))) if play.between else 0
+        if mixed:
+            half_way = self.painter.paint(z[:mixed], _between(self.painter.read(batch.ids[:mixed]))).images
+            painted = painted._replace(images=torch.cat([half_way, own[mixed:]]))
+            context = _joined(_between(_rows(context, slice(0, mixed))), _rows(context, slice(mixed, None)))
+        seen = self.critic.see(painted.images)
         parts = {"game": painter_loss(play.loss, self.critic.judge(seen, context), real)}
         if painted.loss.requires_grad:
             parts["fusion"] = painted.loss
@@ -221,9 +220,9 @@ class Players(nn.Module):
             half = max(1, len(z) // 2)  # each costs another pass of the painter
             w = torch.randn(half, z.shape[1], generator=draw).to(z)
             again = self.painter(w, batch.ids[:half]).images
-            parts["modes"] = play.seeking * seeking(painted.images[:half], again, z[:half], w)
-        if self.naming is not None:
-            parts["names"] = play.attributes * self._named(seen, batch.shown)
+            parts["modes"] = play.seeking * seeking(own[:half], again, z[:half], w)
+        if self.naming is not None and mixed < len(z):  # what is half way between two captions has no names
+            parts["names"] = play.attributes * self._named(seen[mixed:], batch.shown[mixed:])
         parts |= self.teach_painter(batch, painted, seen, context)
         self.critic.requires_grad_(True)
         return parts

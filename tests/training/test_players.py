@@ -13,6 +13,7 @@ from bench import registry
 from bench.errors import UsageError
 from bench.generators.reference.gan_nets import LATENT
 from bench.training import gan_monitors, scene_gans
+from bench.training import players as playing
 from bench.training.gan_batches import gan_batch
 from bench.training.gan_systems import SYSTEMS
 from bench.training.loop import train
@@ -88,6 +89,16 @@ def test_the_text_blind_twin_never_sees_a_word():
     assert count[0] == count[1]
 
 
+def test_a_blind_critic_plays_the_game_without_texts():
+    """As much is learned from painted images as from real ones: at first, within the margins, they cancel in a bias."""
+    made = players(blind=True, loss="hinge", r1=0.0, attributes=0.0)
+    batch = made.batch(0, 1_000_000_000, 4)
+    images = made.painter(torch.randn(4, LATENT), batch.ids).images.detach()
+    parts = made.critic_parts(batch, images, 1, torch.Generator())
+    (pulled,) = torch.autograd.grad(parts["game"], made.critic.out.bias)
+    assert float(pulled) == pytest.approx(0, abs=1e-6)
+
+
 def test_single_objects_come_first():
     made = players(steps=10, grow=0.5)
     early, late = made.batch(0, 1_000_000_000, 16), made.batch(9, 1_000_000_000, 16)
@@ -157,6 +168,34 @@ def test_the_past_is_the_mean_of_all_weights():
 def test_options_add_their_part(settings, part):
     assert part in moved(players(**settings), 2)[-1]
     assert part not in moved(players(r1=0.0, matching=0.0, history=0.0, seeking=0.0, attributes=0.0), 1)[-1]
+
+
+def test_titan_heeds_the_settings_of_the_game_from_its_middle_on():
+    early, late = moved(players("titan", steps=2, seeking=0.1, attributes=1.0, history=0.1), 2)
+    assert not any("names" in part for part in early)
+    assert {"critic names", "painter names", "painter modes", "painter history"} <= set(late)
+
+
+def test_sentences_half_way_are_for_the_game_alone(monkeypatch):
+    """Mode seeking compares images of one text, real pairs are true, and only whole captions name what is shown."""
+    made = players(between=0.5, seeking=1.0, attributes=1.0)
+    batch = made.batch(0, 1_000_000_000, 4)
+    z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(0))
+    painted = made.painter(z, batch.ids)
+    seen = {}
+    for name in ("seeking", "painter_loss"):
+        told = getattr(playing, name)
+        monkeypatch.setattr(playing, name, lambda *given, n=name, f=told: (seen.update({n: given}), f(*given))[1])
+    parts = made.painter_parts(batch, z, painted, torch.Generator().manual_seed(1))
+    assert torch.equal(seen["seeking"][0], painted.images[:2])
+    _, fake, real = seen["painter_loss"]
+    assert torch.allclose(real, made.critic(batch.images, batch.ids), atol=1e-5)
+    alone = made.critic(painted.images, batch.ids)
+    assert torch.allclose(fake[2:], alone[2:], atol=1e-5) and not torch.allclose(fake[:2], alone[:2], atol=1e-5)
+    named = made._named(made.critic.see(painted.images[2:]), batch.shown[2:])
+    assert torch.allclose(parts["names"], named, atol=1e-5)
+    none = players(between=1.0, attributes=1.0)
+    assert "names" not in none.painter_parts(batch, z, none.painter(z, batch.ids), torch.Generator())
 
 
 @pytest.mark.parametrize("loss", ["hinge", "logistic", "rp"])

@@ -12,6 +12,7 @@ from torch import nn
 
 from bench.errors import Diverged, NotFinite, StoreError, UsageError
 from bench.store import lock
+from bench.training.journal import Journal
 from bench.training.loop import CHECKPOINT, LOG, Must, Recipe, down, rate, train
 
 
@@ -110,6 +111,15 @@ def test_a_loss_that_leaves_the_numbers_ends_the_training_and_keeps_the_checkpoi
     with pytest.raises(NotFinite, match="step 31"):
         train(dataclasses.replace(TOY, learn=down(broken)), tmp_path)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 20
+
+
+def test_the_step_is_named_also_where_losses_are_read_later(tmp_path):
+    """An accelerator's are read every 20 steps."""
+    journal = Journal(tmp_path / LOG, 0)
+    for value in (1.0, math.inf, 1.0):
+        journal.step({"square": torch.tensor(value)})
+    with pytest.raises(NotFinite, match=r"'square' of toy is not finite at step 39"):
+        journal.check("toy", 40)
 
 
 def test_a_loss_that_explodes_is_told_early_and_may_be_left_unwatched(tmp_path):
