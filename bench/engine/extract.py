@@ -17,7 +17,7 @@ import pandas as pd
 from bench import store
 from bench.engine import views
 from bench.engine.cache import Cache
-from bench.engine.generate import Made, Times, input_digest, outcome_records, produce, settle
+from bench.engine.generate import Made, Spoilt, Times, discard, input_digest, outcome_records, produce, settle
 from bench.engine.looks import Batch, Eye, Look, ahead, look
 from bench.engine.options import Options
 from bench.engine.plan import Plan, Row
@@ -120,8 +120,12 @@ def extract(
     """Do what is outstanding; each finished shard is on disk before the next one ends. times: as in `produce`."""
     window = 2 * max([e.batch_size for e in eyes], default=16) + 2 * options.threads
     stream = ahead(_work(plan, todos, times), lambda task: _see(task, plan, cache), options.threads, window)
-    for todo in todos:
-        _shard(plan, todo, stream, cache, options)
+    try:
+        for todo in todos:
+            _shard(plan, todo, stream, cache, options)
+    except Spoilt as error:  # it comes out of `ahead` when the last image is written
+        discard(error.rows, plan.folder)
+        raise
 
 
 def _work(plan: Plan, todos: Sequence[Todo], times: Times | None = None) -> Iterator[tuple[Todo, Made]]:

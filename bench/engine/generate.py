@@ -120,23 +120,42 @@ def _restored(row: Row, folder: Path) -> Outcome:
     return Outcome(path="\n".join(os.path.join("images", n) for n in row.file_names()), info=info)
 
 
+class Spoilt(GenerationFailed):
+    """A generator lost its way within a batch: which image belongs to which of these rows is not known."""
+
+    def __init__(self, message: str, rows: Sequence[Row]) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+def discard(rows: Sequence[Row], folder: Path) -> None:
+    """Remove what was written of these rows, so that it is made again."""
+    for path in (folder / "images" / name for row in rows for name in row.file_names()):
+        path.unlink(missing_ok=True)
+        path.with_name(f"{path.name}.json").unlink(missing_ok=True)
+
+
 def _asked(generator: Any, batch: list[Row]) -> Iterator[Made]:
-    name = getattr(generator, "plugin_name", type(generator).__name__)
+    """What a generator makes of a batch, passed on one by one: an interruption costs the images on their way only."""
+    name, count = getattr(generator, "plugin_name", type(generator).__name__), 0
     try:
-        outcomes = list(as_outcomes(generator.generate([row.request for row in batch])))
+        for outcome in as_outcomes(generator.generate([row.request for row in batch])):
+            count += 1
+            if count <= len(batch):
+                yield Made(batch[count - 1], outcome)
     except (BenchError, KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
-        raise GenerationFailed(
-            f"The generator '{name}' broke at sample '{batch[0].sample.id}': {type(error).__name__}: {error}. What is "
-            "finished is kept; mend it and repeat the command."
-        ) from error
-    if len(outcomes) != len(batch):
-        raise GenerationFailed(
-            f"The generator '{name}' gave {len(outcomes)} images for {len(batch)} requests; it must give one image or "
-            "Outcome for each, in order."
-        )
-    yield from (Made(row, outcome) for row, outcome in zip(batch, outcomes, strict=True))
+        at = batch[min(count, len(batch) - 1)].sample.id
+        raise Spoilt(
+            f"The generator '{name}' broke at sample '{at}': {type(error).__name__}: {error}. What was finished before "
+            "its batch is kept; mend it and repeat the command.", batch,
+        ) from error  # fmt: skip
+    if count != len(batch):
+        raise Spoilt(
+            f"The generator '{name}' gave {count} images for {len(batch)} requests; it must give one image or Outcome "
+            "for each, in order.", batch,
+        )  # fmt: skip
 
 
 # ---- pixels (runs in worker threads) -------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 What is finished is kept, whatever happens to the rest: a call that fails becomes an outcome with its reason, a refusal
 is counted apart, and where nothing more can be made (a wrong key, an unknown model, ten calls in a row without an
-answer) the batch at hand is handed over before the run stops. The key comes from the environment and goes to the
+answer) the calls on their way are waited for before the run stops. The key comes from the environment and goes to the
 endpoint alone: it is in no parameter, record, digest or message.
 """
 
@@ -154,16 +154,20 @@ class HttpApi(Generator):
     # ---- images ----
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Outcome]:
-        """An outcome a request: pixels with what the server told of them, refused, or failed.
+        """An outcome a request, as soon as it and those before it are there: pixels with what the server told of them,
+        refused, or failed.
 
-        Raises GenerationFailed where nothing more can be made, after the batch in which that was found.
+        Raises GenerationFailed where nothing more can be made, after the last image of the calls that were on their
+        way.
         """
-        if not self._stopped:
-            made = self._open().run(self._batch(requests))
-            if not self._stopped or any(one.status in ("ok", "refused") for one in made):
-                yield from made
-                return
-        raise GenerationFailed(f"{self._stopped}. What is finished is kept; mend it and repeat the command.")
+        held: list[Outcome] = []
+        for outcome in () if self._stopped else self._outcomes(requests):
+            held.append(outcome)
+            if outcome.status != "failed" or not self._stopped:
+                yield from held
+                held = []
+        if self._stopped:
+            raise GenerationFailed(f"{self._stopped}. What is finished is kept; mend it and repeat the command.")
 
     def _open(self) -> Caller:
         if self._caller is None:
@@ -182,14 +186,20 @@ class HttpApi(Generator):
             self._caller.close()
             self._caller = None
 
-    async def _batch(self, requests: Sequence[Request]) -> list[Outcome]:
-        calls, gate = _calls(requests, self.n_per_call), asyncio.Semaphore(self.concurrency)
+    def _outcomes(self, requests: Sequence[Request]) -> Iterator[Outcome]:
+        caller, gate = self._open(), asyncio.Semaphore(self.concurrency)
 
         async def one(call: Sequence[Request]) -> list[Outcome]:
             async with gate:
                 return await self._call(call)
 
-        return [outcome for made in await asyncio.gather(*map(one, calls)) for outcome in made]
+        made = [caller.start(one(call)) for call in _calls(requests, self.n_per_call)]
+        try:
+            for future in made:
+                yield from future.result()
+        finally:  # also at Ctrl-C
+            for future in made:
+                future.cancel()
 
     async def _call(self, call: Sequence[Request]) -> list[Outcome]:
         if why := self._not_sent(call[0].prompt):

@@ -13,6 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -81,9 +82,13 @@ class Caller:
         self._tokens, self._seen, self._quiet = float(terms.burst), time.monotonic(), 0.0
         self._local = terms.local
 
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """A coroutine on its way; `cancel` of the future cancels it there."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine; Ctrl-C here cancels it there."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future = self.start(work)
         try:
             return future.result()
         finally:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from bench import registry
-from bench.errors import UsageError
+from bench.errors import GenerationFailed, UsageError
 from bench.generators.base import Context, Generator, as_outcomes
 from bench.registry import plain
 from bench.spec import Spec, parse_system, seed_for
@@ -56,7 +56,7 @@ class Inner:
             some = requests[at : at + size]
             made = list(as_outcomes(self.made.generate(some)))
             if len(made) != len(some):
-                raise UsageError(f"{self.spec.name} gave {len(made)} images for {len(some)} requests.")
+                raise GenerationFailed(f"{self.spec.name} gave {len(made)} images for {len(some)} requests.")
             found += made
         return found
 

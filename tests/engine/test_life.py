@@ -16,6 +16,7 @@ import bench.api as api
 from bench import store
 from bench.engine.options import Options
 from bench.errors import BenchError, GenerationFailed, NotFinite, StoreError, UsageError
+from bench.registry import register
 from bench.study import Study
 
 HERE = Path(__file__).parent
@@ -172,6 +173,47 @@ def test_a_generator_that_breaks_names_the_sample_and_keeps_the_rest(tmp_path):
         api.run(study("toy-painter(die=s007)", n=300), options=Options(root=tmp_path))
     folder = next(tmp_path.glob("*/toy-painter-*"))
     assert not store.is_run(folder) and not list(folder.rglob("*.tmp"))
+
+
+@register("generator", "toy-hasty", summary="paints one by one; ends within a batch as it is told")
+class ToyHasty(toys.ToyPainter):
+    """end: what happens in the second batch, after its third image or its last."""
+
+    batch_size, end, asked = 8, "", 0
+
+    def generate(self, requests):
+        ToyHasty.asked += len(requests)
+        for number, request in enumerate(requests):
+            if ToyHasty.end not in ("", "long") and ToyHasty.asked == 16 and number == 3:
+                if ToyHasty.end == "short":
+                    return
+                raise {"interrupted": KeyboardInterrupt(), "broken": ValueError("no")}[ToyHasty.end]
+            yield from super().generate([request])
+        if ToyHasty.end == "long" and ToyHasty.asked == 16:
+            yield toys.paint("red", 0)
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "says", "kept"),
+    [
+        ("interrupted", KeyboardInterrupt, None, 11),
+        ("broken", GenerationFailed, r"'toy-hasty' broke at sample 's\d+': ValueError: no", 8),
+        ("short", GenerationFailed, "gave 3 images for 8 requests", 8),
+        ("long", GenerationFailed, "gave 9 images for 8 requests", 8),
+    ],
+)
+def test_an_interruption_keeps_each_image_and_a_batch_out_of_step_is_made_again(
+    tmp_path, monkeypatch, end, kind, says, kept
+):
+    monkeypatch.setattr(ToyHasty, "end", end)
+    monkeypatch.setattr(ToyHasty, "asked", 0)
+    with pytest.raises(kind, match=says):
+        api.run(study("toy-hasty", n=40), options=Options(root=tmp_path))
+    assert len(list(tmp_path.rglob("images/*.png"))) == kept
+    monkeypatch.setattr(ToyHasty, "end", "")
+    monkeypatch.setattr(ToyHasty, "asked", 0)
+    run = api.run(study("toy-hasty", n=40), options=Options(root=tmp_path))[0]
+    assert ToyHasty.asked == 40 - kept and next(s for s in run.scores if s.metric == "toy-match").value == 1.0
 
 
 def test_nan_features_name_the_sample(tmp_path):

@@ -4,6 +4,7 @@ failures, and waits end."""
 from __future__ import annotations
 
 import email.utils
+import threading
 import time
 
 import numpy as np
@@ -148,16 +149,54 @@ def test_what_no_call_can_mend_stops_the_run_with_one_sentence(answer, says):
         assert len(caught.value.messages) == 1
 
 
+def until_it_stops(outcomes):
+    """What is handed over before the run stops, and the sentence."""
+    found = []
+    with pytest.raises(GenerationFailed) as caught:
+        for outcome in outcomes:
+            found.append(outcome)
+    return found, str(caught.value)
+
+
 def test_finished_images_are_handed_over_before_the_run_stops():
     with serving(lambda n, body, handler: (401, {"error": {"message": "expired"}}) if n == 2 else None) as server:
         generator = ready(server, concurrency=1)
-        found = list(generator.generate(asked(*"abcd")))
-        assert statuses(found) == ["ok", "ok", "failed", "failed"] and "expired" in found[3].reason
-        assert len(server.posts) == 3
-        with pytest.raises(GenerationFailed, match="expired"):
-            list(generator.generate(asked("e")))
+        found, said = until_it_stops(generator.generate(asked(*"abcd")))
+        assert statuses(found) == ["ok", "ok"] and "expired" in said and len(server.posts) == 3
+        assert until_it_stops(generator.generate(asked("e"))) == ([], said)
         generator.setup(Context({}, "x"))  # the command again
         assert statuses(generator.generate(asked("c"))) == ["ok"]
+        generator.close()
+
+
+def test_calls_on_their_way_are_waited_for_when_nothing_more_can_be_made():
+    def script(n, body, handler):
+        if body["prompt"] == "a":
+            return 401, {"error": {"message": "expired"}}
+        time.sleep(0.3)
+
+    with serving(script) as server:
+        generator = ready(server, concurrency=2)
+        found, said = until_it_stops(generator.generate(asked(*"abcd")))
+        generator.close()
+    assert statuses(found) == ["failed", "ok"] and found[1].image[0, 0].tolist() == colour("b")
+    assert "expired" in found[0].reason and "expired" in said and len(server.posts) == 2
+
+
+def test_an_image_is_handed_over_before_the_next_one_is_there():
+    asked_for = threading.Event()
+
+    def script(n, body, handler):
+        if body["prompt"] == "b":
+            asked_for.wait(5)
+
+    with serving(script) as server:
+        generator = ready(server)
+        outcomes = iter(generator.generate(asked("a", "b")))
+        assert next(outcomes).status == "ok" and not asked_for.is_set()
+        began = time.monotonic()
+        asked_for.set()
+        assert statuses(outcomes) == ["ok"] and time.monotonic() - began < 3
         generator.close()
 
 
