@@ -63,8 +63,8 @@
   const differs = (...keys) => keys.some((key) => String(drawn[key]) !== String(state[key]));
   // In a long table the first frame after a change has the rows in sight and a few more, the next one the others: a
   // browser lays out and paints far more rows than are seen, and an answer waits for all of them.
-  const SPARE = 4, HIGH = 50;
-  let frame = 0;
+  const SPARE = 1, HIGH = 50;
+  let frame = 0, hasty = false, owed = [];  // owed: what rows out of sight still wait for
   function sight() {  // places of the first and last row in sight; asked before anything changes, when it costs nothing
     const region = $("region"), box = region.getBoundingClientRect(), bodies = table.tBodies;
     const all = bodies.length && box.height ? bodies[bodies.length - 1].getBoundingClientRect().bottom
@@ -75,23 +75,36 @@
   function hurry([from, to]) {
     all("tbody tr:not([hidden])", table).forEach((line, k) => line.classList.toggle("near", k >= from && k <= to));
     table.classList.add("hasty");
+    hasty = true;
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => { frame = requestAnimationFrame(() => table.classList.remove("hasty")); });
+    frame = requestAnimationFrame(() => { frame = requestAnimationFrame(settle); });
+  }
+  function each(write) {  // write(line, place) for every system; what is out of sight may wait a frame
+    const late = [];
+    systems.forEach((line, i) => { if (hasty && !line.classList.contains("near")) late.push(i); else write(line, i); });
+    owed.push(() => late.forEach((i) => write(systems[i], i)));
+  }
+  function settle() {
+    owed.splice(0).forEach((write) => write());
+    table.classList.remove("hasty");
+    hasty = false;
   }
   function draw() {
+    settle();
     const by = at.get(state.by), long = table.classList.contains("many");
-    const seen = long && differs("by", "sort", "find", "only", ...FIELDS, "cols", "view", "vs") ? sight() : null;
+    const seen = long && drawn.view && differs("by", "sort", "find", "only", ...FIELDS, "cols", "view", "vs") ? sight() : null;
     if (differs("by")) rank(by);
     if (differs("by", "sort")) sort();
     if (differs("find", "only", ...FIELDS)) filter();
     if (differs("cols", "view", "by")) build(by);
+    if (seen) hurry(seen);
+    if (differs("by")) standing(by);
     if (differs("by", "sort", "cols", "view")) mark(by);
     if (differs("vs", "cols", "view", "by")) compare();
     if (differs("pick", "vs")) choose();
     if (differs("view", "by", "cols", "pick")) show(by);
     if (differs("open", "pick")) face();
     tell();
-    if (seen) hurry(seen);
     drawn = state;
   }
 
@@ -99,11 +112,13 @@
 
   let ranked = rows.slice(0, size).map((_, i) => i);  // places of the systems in the order of ranks
   function rank(c) {
-    const p = board.pairs(c) || { ranks: [], first: [] }, ties = p.ties || [], sign = columns[c].direction === "lower" ? 1 : -1;
-    const last = (i) => board.value(c, i) === null ? 1 : 0;
+    const sign = columns[c].direction === "lower" ? 1 : -1, last = (i) => board.value(c, i) === null ? 1 : 0;
     ranked.sort((i, j) => c === order ? i - j
       : last(i) - last(j) || sign * (board.value(c, i) - board.value(c, j)) || i - j);
-    systems.forEach((line, i) => {
+  }
+  function standing(c) {  // ranks and ties
+    const p = board.pairs(c) || { ranks: [], first: [] }, ties = p.ties || [];
+    each((line, i) => {
       const [, , cell, tie] = line.cells, [best, worst] = p.ranks[i] || [0, 0], told = ties[i] || "";
       cell.replaceChildren(best ? `${best}${DASH}${worst}` : DASH);
       if (best && p.first[i]) cell.append(make("small", { textContent: `first in ${p.first[i]}\u00a0%` }));
@@ -179,10 +194,11 @@
 
   function compare() {
     const reference = state.vs ? rowAt.get(state.vs) : -1;
+    const keys = reference < 0 ? [] : shown().filter((k) => at.has(k));
     table.classList.toggle("compared", reference >= 0);
-    systems.forEach((line, i) => {
+    each((line, i) => {
       line.classList.toggle("reference", i === reference);
-      for (const key of reference < 0 ? [] : shown().filter((k) => at.has(k))) {
+      for (const key of keys) {
         const c = at.get(key), cell = cells(key)[i + 1], seen = board.versus(c, reference, i), last = cell.lastElementChild;
         const node = last && last.matches(".vs") ? last : cell.appendChild(document.createElement("span")), told = views.verdict(seen.kind);
         node.className = `vs ${i === reference ? "self" : told.found}`;
@@ -356,11 +372,10 @@
 
   const made = all(".fields").map((part) => part.parentNode);
   for (const part of made) on(part, "toggle", () => { if (part.open) parts.some(part); });
-  on(window, "load", () => {
-    parts.cut();
-    made.forEach(parts.rest);
-  });
-  on(window, "beforeprint", () => {  // paper has every view
+  on($("columns-choice"), "toggle", parts.cut);
+  on(window, "load", () => made.forEach(parts.rest));
+  on(window, "beforeprint", () => {  // paper has every row and view
+    settle();
     if ($("matrix")) all("#matrix .scroll")[0].replaceChildren(views.matrix(at.get(state.by), ranked, true));
     if (state.view === "shares") all("#shares .scroll")[0].replaceChildren(views.shares(at.get(state.by), ranked, true));
     for (const part of [...made, $("front")]) if (part) parts.whole(part);

@@ -2,7 +2,7 @@
 // when they are wanted: the same HTML as without a script, whose texts Jinja escaped, so that "<" is ours everywhere.
 const boardParts = () => {
   "use strict";
-  const AT_ONCE = 30, IDLE = 4;  // parts that an opened list shows in its first frame; milliseconds to leave alone
+  const AT_ONCE = 30, SHARE = 8;  // parts that an opened list shows in its first frame; milliseconds of an idle moment
   const parsed = (text) => new DOMParser().parseFromString(text, "text/html").body;
   const open = (part) => part.replaceWith(...parsed(part.textContent).childNodes);
   const waiting = (from) => Array.from(from.querySelectorAll("noscript"));
@@ -22,20 +22,18 @@ const boardParts = () => {
       .querySelectorAll("th, td"));
   }
 
-  // All parts within an element: some now, the others while nothing else is to be done, so that finding finds them.
+  // All parts within an element while nothing else is to be done, so that finding finds them; a few at a time, since a
+  // click waits for what has begun.
+  const later = window.requestIdleCallback || ((then) => setTimeout(then, 30));
   function rest(from) {
-    later((left) => {
-      const parts = waiting(from);
-      while (parts.length && left.timeRemaining() > IDLE) open(parts.shift());
+    later(() => {
+      const parts = waiting(from), end = performance.now() + SHARE;
+      while (parts.length && performance.now() < end) open(parts.shift());
       if (parts.length) rest(from);
     });
   }
-  const later = window.requestIdleCallback || ((then) => setTimeout(() => {
-    const end = performance.now() + 3 * IDLE;
-    then({ timeRemaining: () => end - performance.now() });
-  }, 30));
   const some = (from) => waiting(from).slice(0, AT_ONCE).forEach(open);
   const whole = (from) => waiting(from).forEach(open);
 
-  return { cut: () => later(cut), column, some, rest, whole };
+  return { cut, column, some, rest, whole };
 };

@@ -38,7 +38,7 @@ const boardViews = (board) => {
   }
 
   // Lines of a long table: so many at once, the others in the frames after; `whole`: all at once.
-  const AT_ONCE = 40;
+  const AT_ONCE = 25;
   function fill(body, order, made, whole) {
     let k = 0;
     const more = () => {
