@@ -94,7 +94,7 @@ def mismatch_note(
     )
     return (
         f"By {extractor}, the images do not fit their own prompts better than other samples' prompts "
-        f"(z = {margin:.1f}).{hint}"
+        f"(z = {margin:z.1f}).{hint}"
     )
 
 

@@ -20,8 +20,19 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
     for row in comparison.primary:
         made = _verdict(comparison, row)
         if made is not None:
-            found.append(made if made.badge else dataclasses.replace(made, badge=BADGES[made.kind]))
+            badge = made.badge or BADGES[made.kind]
+            found.append(dataclasses.replace(made, badge=badge, text=made.text + _caveats(comparison, row)))
     return found
+
+
+def _caveats(comparison: Comparison, row: Row) -> str:
+    """'; B: not independent: the system asked scene-clip while it generated': what is noted beside a number."""
+    noted: dict[str, list[str]] = {}
+    for i in comparison.ranked:
+        cell = row.cells[i]
+        if cell is not None and cell.value is not None and cell.note:
+            noted.setdefault(cell.note, []).append(comparison.systems[i].title)
+    return "".join(f"; {', '.join(titles)}: {note}" for note, titles in noted.items())
 
 
 def _verdict(comparison: Comparison, row: Row) -> Verdict | None:

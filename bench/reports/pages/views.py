@@ -140,11 +140,11 @@ def _line(
 def _cell(cell: Cell | None, digits: int, ends: tuple[float, float] | None) -> dict[str, Any]:
     if cell is None or cell.value is None:
         hover = "not scored in this run" if cell is None else cell.note
-        return {"text": ABSENT, "half": "", "sort": "", "hover": hover, "best": False, "strip": None}
+        return {"text": ABSENT, "half": "", "sort": "", "hover": hover, "best": False, "strip": None, "caveat": ""}
     return {
         "text": number(cell.value, digits), "half": spread(cell, digits),
         "sort": repr(cell.value), "best": cell.best, "strip": strip(cell.value, cell.low, cell.high, ends),
-        "hover": hover_text(cell, digits),
+        "hover": hover_text(cell, digits), "caveat": cell.note.partition(":")[0],
     }  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def hover_text(cell: Cell, digits: int) -> str:
     parts = [f"95 % interval {interval_text(cell.low, cell.high, digits)}" if cell.low is not None else "no interval"]
     parts.append(f"{cell.n} images" + (f", {cell.n_missing} missing ({POLICIES.get(cell.policy, cell.policy)})"
                                        if cell.n_missing else ""))  # fmt: skip
-    parts += [cell.method] if cell.method else []
+    parts += [text for text in (cell.method, cell.note) if text]
     return "; ".join(parts)
 
 
@@ -233,5 +233,5 @@ def _output(title: str, row: Row, cell: Cell, digits: int) -> dict[str, str]:
     return {
         "system": title, "metric": row.title, "output": row.label, "value": number(cell.value, digits),
         "span": interval_text(cell.low, cell.high, digits), "chance": number(cell.chance, digits), "n": str(cell.n),
-        "missing": missing, "method": cell.note or cell.method, "protocol": cell.protocol[:8],
+        "missing": missing, "method": "; ".join(filter(None, (cell.method, cell.note))), "protocol": cell.protocol[:8],
     }  # fmt: skip

@@ -18,6 +18,8 @@ from bench.reports.comparison.compare import compare
 from bench.reports.comparison.conditions import conditions
 from bench.reports.comparison.explain import findings
 from bench.reports.comparison.findings import Findings
+from bench.reports.comparison.verdicts import verdicts
+from bench.reports.pages.comparison_page import page
 
 CARDS = [card("up"), card("down", "lower"), card("pass", high=1.0)]
 TAGS = {"kind": ["a", "b"]}
@@ -229,3 +231,20 @@ def test_unlike_prompt_lists_stand_apart_by_force_even_under_one_protocol(plant)
     assert len(found.rows) == 6 and len({r.key for r in found.rows}) == 6
     assert {(i, j) for _, i, j in found.family.p} == {(1, 2)}
     assert finite(findings(found, pair=(1, 0))) and findings(found, pair=(1, 0)).slices == ()
+
+
+def test_a_score_that_is_not_independent_says_so_beside_its_number_and_in_its_sentence(plant):
+    rng = np.random.default_rng(0)
+    runs = [plant("a", values(rng, 30), CARDS), plant("b", values(rng, 30), CARDS)]
+    file = Path(runs[1]) / "run.json"
+    data = json.loads(file.read_text())
+    noted = data["scores"][0]
+    noted["note"] = "not independent: the system asked a judge while it generated"
+    file.write_text(json.dumps(data))
+    found = compare(runs)
+    told = {(v.row.card.metric, v.row.output.name): v.text for v in verdicts(found)}
+    own = told.pop((noted["metric"], noted["output"]))
+    assert own.endswith("; b: not independent: the system asked a judge while it generated")
+    assert told and not any("not independent" in text for text in told.values())
+    html = page(found)
+    assert html.count('<small class="caveat"><bdi>not independent</bdi></small>') == 1
