@@ -69,15 +69,26 @@ def interval(
     says so in its method; where there is no interval (one group), both ends are NaN and the method says why.
     proportion: rows that are all 0 or 1 are successes and failures (False for a score of another range).
     """
-    made = kernel(estimator, columns, groups)
-    if proportion and estimator.kind == "mean" and made.groups > 0:
-        values = matrix(estimator, columns, 0)[:, 0]
-        values = values[np.isfinite(values)]
-        alike = made.rows > made.groups > 1 and np.ptp(values) == 0  # nothing varies: a group is one success or failure
-        if np.isin(values, (0.0, 1.0)).all() and (alike or made.rows == made.groups):
-            successes = int(values[0]) * made.groups if alike else int(values.sum())
-            return (*wilson(successes, made.groups, level), f"Wilson interval, {made.groups} groups")
-    return interval_of(made, resamples, seed, level)
+    if proportion and (trials := _trials(estimator, columns, np.asarray(groups, dtype=object))) is not None:
+        return (*wilson(*trials, level), f"Wilson interval, {trials[1]} groups")
+    return interval_of(kernel(estimator, columns, groups), resamples, seed, level)
+
+
+def _trials(estimator: Estimator, columns: Mapping[str, Any], groups: np.ndarray) -> tuple[int, int] | None:
+    """(successes, trials) of a mean with one row of 0 or 1 a group, or of a mean or ratio of zeros and ones that does
+    not vary: then a group is one trial, however many images it has, and all are successes or none is. Else None."""
+    if estimator.kind not in ("mean", "ratio"):
+        return None
+    hits = matrix(estimator, columns, 0)[:, 0]
+    tries = matrix(estimator, columns, 1)[:, 0] if estimator.kind == "ratio" else np.ones(len(hits))
+    at = np.isfinite(hits) & np.isfinite(tries) & (tries != 0)
+    hits = hits[at]
+    if not len(hits) or not np.isin(hits, (0.0, 1.0)).all() or not (tries[at] == 1).all():
+        return None
+    count = len(set(groups[at]))
+    if estimator.kind == "mean" and count == len(hits):
+        return int(hits.sum()), count
+    return (int(hits[0]) * count, count) if np.ptp(hits) == 0 else None
 
 
 def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:

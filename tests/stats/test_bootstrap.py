@@ -72,6 +72,21 @@ def test_several_images_a_prompt_that_are_all_alike_are_no_certainty(value):
     assert other[2].startswith("zero"), "of a score of another range nobody knows"
 
 
+@pytest.mark.parametrize("hit", [0.0, 1.0])
+def test_a_ratio_that_does_not_vary_is_no_certainty(hit):
+    """The only prompt whose objects are all there is right: that is one of one, and says next to nothing."""
+    there = np.zeros(40)
+    there[[7, 8, 30]] = 1
+    estimator = Estimator("ratio", ("right", "there"))
+    columns = {"right": there * hit, "there": there}
+    low, high, method = interval(estimator, columns, np.arange(40) // 2)
+    assert (low, high) == wilson(int(3 * hit), 3) and method == "Wilson interval, 3 groups"
+    low, high, method = interval(estimator, columns, np.arange(40) // 10)
+    assert (low, high) == wilson(int(2 * hit), 2), "two of the three are images of one prompt"
+    columns["right"] = there * (np.arange(40) != 8)
+    assert "Wilson" not in interval(estimator, columns, np.arange(40) // 2)[2]
+
+
 def test_proportion_with_several_images_a_prompt_is_not_wilsons():
     x = np.tile([1.0, 0.0, 1.0], 50)
     assert "Wilson" not in interval(MEAN, {"x": x}, np.repeat(np.arange(50), 3))[2]
