@@ -84,6 +84,14 @@ def options_of(values: dict[str, Any], shard: str = "") -> Any:
 # ---- data on stdout ------------------------------------------------------------------------------------------------
 
 
+def whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    """'0,1,2' as numbers, each once; a usage error otherwise. They are seeds: some millions of rows belong to each."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) <= 6 for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise click.UsageError(f"{option} takes different whole numbers below a million, as in 0,1,2; got '{text}'.")
+    return tuple(map(int, parts))
+
+
 def print_json(value: Any) -> None:
     """Sorted, indented, strict JSON: a number that JSON cannot hold is null."""
     click.echo(json.dumps(discreet_data(plain(value)), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench.cli.options import json_option, print_json, table
+from bench.cli.options import json_option, print_json, table, whole_numbers
 from bench.cli.say import say
 
 _COUNT = click.IntRange(min=1)
@@ -31,7 +31,7 @@ def probe(
 
     Each is trained for the same steps between frozen features of scenes and a frozen text encoder, and then asked
     which caption belongs to which image (R@1, R@5, R@10 of a gallery), and by linear probes whether a caption is true
-    or has one edit (colour, shape, binding, relation). Intervals: 95 %, rows and seeds resampled. `none` is at chance.
+    or has one edit (colour, shape, binding, relation). Intervals: 95 %, over other rows and seeds. `none` is at chance.
 
     \b
         bench probe none film attention
@@ -41,17 +41,12 @@ def probe(
 
     from bench import registry
     from bench.cli.progress import progress
-    from bench.spec import parse
+    from bench.generators.reference.fusing import strategy
     from bench.training.probe import Protocol
     from bench.training.probe import probe as probed
 
-    chosen = [parse(text) for text in fusion or registry.entries("fusion")]
-    for spec in chosen:
-        registry.create("fusion", spec.name, {"channels": 8, "text_dim": 8, **spec.params})  # all are known, or none
-    parts = [part.strip() for part in seeds.split(",")]
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
-        raise click.UsageError(f"--seeds takes different whole numbers with commas between; got '{seeds}'.")
-    numbers = [int(part) for part in parts]
+    chosen = [strategy(text) for text in fusion or registry.entries("fusion")]  # all are known, or none is probed
+    numbers = whole_numbers("--seeds", seeds)
     if threads is not None:
         torch.set_num_threads(threads)
     protocol = Protocol(**settings)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bench.cli.options import whole_numbers
 from bench.cli.say import say
 
 _STEPS = click.IntRange(min=1)
@@ -60,9 +61,8 @@ def train(
     bfloat16 = precision == "bfloat16" or (precision == "auto" and torch.device(device).type == "cuda")
     how = How(steps=steps, fusion=fusion, side=int(side), blind=blind, quick=quick,
               precision="bfloat16" if bfloat16 else None, options=dict(map(_setting, settings)))  # fmt: skip
-    asked = jobs.Asked(
-        what, how, _seeds(seeds), minutes, out, resume, device, images or (500 if quick else 2000)
-    )
+    numbers = whole_numbers("--seed", seeds) if seeds else ()
+    asked = jobs.Asked(what, how, numbers, minutes, out, resume, device, images or (500 if quick else 2000))
     tell = _Telling(quiet)
     click.get_current_context().call_on_close(tell.shown.close)
     found = jobs.jobs(asked)
@@ -74,13 +74,6 @@ def train(
         say(f"weights: {kept} ({use})")
         if (report := job.folder / f"{job.recipe.name}.md").is_file():
             say(f"report:  {report}")
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")] if text else []
-    if not all(part.isdecimal() for part in parts):
-        raise click.UsageError(f"--seed takes whole numbers, 0 or more, with commas between; got '{text}'.")
-    return tuple(int(part) for part in parts)
 
 
 def _setting(text: str) -> tuple[str, str]:

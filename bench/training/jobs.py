@@ -60,8 +60,6 @@ def jobs(asked: Asked) -> list[Job]:
     """The trainings of a command. UsageError for names and settings that do not exist."""
     if asked.minutes is not None and asked.how.steps is not None:
         raise UsageError("Give --minutes or --steps, not both.")
-    if len(set(asked.seeds)) < len(asked.seeds):
-        raise UsageError(f"--seed names a seed twice: {', '.join(map(str, asked.seeds))}.")
     found = _of_seeds(asked, asked.how)
     if asked.minutes is not None:
         found = _of_seeds(asked, dataclasses.replace(asked.how, steps=_steps_of(asked, found[0])))

@@ -30,7 +30,7 @@ from bench.spec import Spec, digest
 from bench.training import probe_data as data
 from bench.training.probe_scores import Number, linear_probe, numbers, retrieval
 
-VERSION = 1
+VERSION = 2
 """Raise when the same protocol would give other numbers."""
 TEXT_SEED = 20_241
 """Of the frozen text encoder's weights."""

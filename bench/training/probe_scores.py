@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
+
+from bench.stats.bootstrap import wilson
 
 RANKS = (1, 5, 10)
-RESAMPLES = 2000
 RIDGE = 0.01
 """Weight of the probes' squared coefficients, for each row."""
 
@@ -63,18 +65,27 @@ def _settled(scores: np.ndarray) -> np.ndarray:
 
 
 def numbers(columns: Mapping[str, np.ndarray], chance: Mapping[str, float]) -> dict[str, Number]:
-    """Columns (seeds, rows) -> means with 95 % intervals by a bootstrap of rows, and of seeds where there are several.
+    """Columns (seeds, rows) -> means with their 95 % intervals."""
+    return {
+        name: Number(float(values.mean()), *_interval(values), chance[name], values.shape[1])
+        for name, values in columns.items()
+    }
 
-    The rows drawn are equal in all columns of one width, so that strategies of one protocol pair.
-    """
-    found = {}
-    for name, values in columns.items():
-        seeds, rows = values.shape
-        draw = np.random.Generator(np.random.PCG64(2020))
-        means = np.empty(RESAMPLES)
-        for i in range(RESAMPLES):
-            chosen = values[draw.integers(0, seeds, seeds)] if seeds > 1 else values
-            means[i] = chosen[:, draw.integers(0, rows, rows)].mean()
-        low, high = np.quantile(means, [0.025, 0.975])
-        found[name] = Number(float(values.mean()), float(low), float(high), chance[name], rows)
-    return found
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    """Of the mean of (seeds, rows) over other seeds and other rows: Student's t on the components of variance of both,
+    with Satterthwaite's degrees of freedom (a bootstrap of three seeds covers 85 % where they differ). Wilson's where
+    seeds agree on hits and misses."""
+    seeds, rows = values.shape
+    if np.isin(values, (0.0, 1.0)).all() and (values == values[0]).all():
+        return wilson(int(values[0].sum()), rows)
+    mean = float(values.mean())
+    off = [(values.mean(0) - mean, rows), (values.mean(1) - mean, seeds)]
+    rest = values - mean - off[0][0] - off[1][0][:, None]
+    parts = [(float(one @ one) / (n * (n - 1)), n - 1) for one, n in off if n > 1]
+    both = float(np.square(rest).sum()) / max(1, (seeds - 1) * (rows - 1)) / (seeds * rows)  # is in either part
+    variance = max(sum(v for v, _ in parts) - both, *(v for v, _ in parts), 0.0)
+    if variance == 0:
+        return mean, mean
+    half = float(special.stdtrit(variance**2 / sum(v * v / n for v, n in parts), 0.975)) * variance**0.5
+    return max(0.0, mean - half), min(1.0, mean + half)

@@ -16,9 +16,6 @@ from bench.spec import Spec
 from bench.training import pair_figures, scene_classes, scene_pairs
 from bench.training.loop import Recipe
 
-SEEDS = 1_000_000
-"""Seeds of trainings are below it."""
-
 
 @dataclass(frozen=True)
 class How:
@@ -79,10 +76,8 @@ GENERATORS: dict[str, str] = {
 
 
 def trainable(name: str, how: How | None = None) -> Trainable:
-    """What is trained under a name in such a way; UsageError for a name, a seed or settings that do not exist."""
+    """What is trained under a name in such a way; UsageError for a name or settings that do not exist."""
     how = how or How()
-    if how.seed is not None and not 0 <= how.seed < SEEDS:
-        raise UsageError(f"The seed of a training is a number from 0 to {SEEDS - 1}; got {how.seed}.")
     kind, _, plain = name.partition(":")
     if kind == "generator" and plain in GENERATORS:
         return importlib.import_module(GENERATORS[plain]).trainable(plain, how)

@@ -67,8 +67,10 @@ def test_a_training_that_learns_nothing_ends_with_5(tiny, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["generator:flow", "--seed", "1,x"], "--seed takes whole numbers"),
-        (["generator:flow", "--seed", "2,2"], "names a seed twice: 2, 2"),
+        (["generator:flow", "--seed", "1,x"], "--seed takes different whole numbers"),
+        (["generator:flow", "--seed", "2,02"], "--seed takes different whole numbers"),
+        (["generator:flow", "--seed", "-1"], "--seed takes different whole numbers"),
+        (["generator:flow", "--seed", "99999999999999999999"], "--seed takes different whole numbers below a million"),
         (["generator:flow", "--option", "penalty"], "--option takes KEY=VALUE; got 'penalty'"),
         (["generator:flow", "--option", "penalty=r1"], "has no setting 'penalty'"),
         (["generator:flow", "--fusion", "atention"], "Did you mean attention"),

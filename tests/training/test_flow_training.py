@@ -283,7 +283,6 @@ def test_minutes_become_steps_and_stay_when_resumed(tmp_path, tiny):
     ("more", "told"),
     [
         ({"minutes": 1.0}, "--minutes or --steps"),
-        ({"seeds": (1, 1)}, "names a seed twice"),
         ({"what": "generator:flwo"}, "Did you mean generator:flow"),
         ({"how": How(fusion="atention")}, "Did you mean attention"),
         ({"how": How(fusion="attention(head=2)")}, "no parameter 'head'"),
