@@ -6,21 +6,24 @@ that holds one such member is not the one that was meant.
 
 from __future__ import annotations
 
-import os
+import lzma
 import posixpath
 import re
 import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from bench.errors import DataError, DiskError
 from bench.formats.folders import few
 from bench.store import disk_errors
 
+_DAMAGE = (EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, zlib.error, lzma.LZMAError)
+"""What the readers of archives raise; RuntimeError: a password, or a compression that they do not know."""
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
@@ -63,8 +66,13 @@ def members(path: str | Path) -> list[Member]:
             with zipfile.ZipFile(path) as archive:
                 return [_zipped(one) for one in archive.infolist()]
         with tarfile.open(path) as tar:
-            return [_tarred(one) for one in tar]
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            links = set[str]()
+            found = []
+            for one in tar:
+                found.append(_tarred(one))
+                links |= {posixpath.normpath(one.name)} if one.issym() else set()
+            return [_not_through(links, one) for one in found] if links else found
+    except (*_DAMAGE, OSError, ValueError) as error:
         raise DataError(f"'{path}' is no archive that can be read ({error}); fetch it again.") from None
 
 
@@ -79,6 +87,12 @@ def _tarred(one: tarfile.TarInfo) -> Member:
     link = one.linkname if one.issym() else posixpath.relpath(one.linkname, posixpath.dirname(one.name) or ".") if (
         one.islnk()) else None  # fmt: skip
     return Member(one.name, one.size, unsafe(one.name, link))
+
+
+def _not_through(links: set[str], one: Member) -> Member:
+    """A member below a link would be written where the link leads to."""
+    above = PurePosixPath(posixpath.normpath(one.name)).parents
+    return replace(one, unsafe="it lies below a link") if not links.isdisjoint(map(str, above)) else one
 
 
 def unpack(path: str | Path, target: Path) -> int:
@@ -101,7 +115,7 @@ def unpack(path: str | Path, target: Path) -> int:
             else:
                 with tarfile.open(path) as tar:
                     tar.extractall(target, filter="data")
-        except (EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError) as error:
+        except _DAMAGE as error:
             raise DataError(f"'{path}' is damaged ({error}); fetch it again.") from None
     return len(every)
 
@@ -134,7 +148,7 @@ def tar_files(path: str | Path) -> Iterator[tuple[str, int, int]]:
 
 
 def part(path: str | Path, offset: int, size: int) -> bytes:
-    """A piece of a file."""
-    with open(path, "rb") as file:
+    """A piece of a file, shorter where the file ends."""
+    with open(path, "rb", buffering=0) as file:
         file.seek(offset)
-        return os.read(file.fileno(), size) if size < 1 << 20 else file.read(size)
+        return file.read(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import stat
 import tarfile
 import zipfile
@@ -66,6 +67,34 @@ def test_names_that_leave_the_target(tmp_path, name):
 def test_links_and_devices(tmp_path, entry):
     with pytest.raises(DataError, match="would be written outside"):
         unpack(tar(tmp_path / "a.tar", ("good", b"1"), entry), tmp_path / "out")
+
+
+def test_names_that_leave_by_a_chain_of_links(tmp_path):
+    """By its name each link stays inside; but `a/b/up/out` would lie beside `a`, from where three steps lead out."""
+    made = tar(
+        tmp_path / "a.tar",
+        ("a/b/up", "../..", tarfile.SYMTYPE), ("a/b/up/out", "../../..", tarfile.SYMTYPE), ("a/b/up/out/x", b"1"),
+    )  # fmt: skip
+    assert [m.unsafe for m in members(made)] == ["", "it lies below a link", "it lies below a link"]
+    with pytest.raises(DataError, match=r"2 of its 3 members .*'a/b/up/out' \(it lies below a link\); nothing was"):
+        unpack(made, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("ending", ["zip", "tgz"])
+def test_damage_in_the_middle(tmp_path, ending):
+    content = bytes(random.Random(0).choices(b"0123456789", k=50_000))
+    path = tmp_path / f"a.{ending}"
+    if ending == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x", content)
+    else:
+        tar(path, ("x", content), ("y", b""), mode="w:gz")
+    data = bytearray(path.read_bytes())
+    data[9000:9100] = bytes(100)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="fetch it again"):
+        unpack(path, tmp_path / "out")
 
 
 def test_a_link_in_a_zip(tmp_path):
