@@ -205,15 +205,15 @@ def canonical(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, str)):  # nearly all that there is, in lists of prompts
+        return value
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{value} cannot be part of a protocol or spec; give a finite number.")
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
+    return value if isinstance(value, float) else str(value)
 
 
 def digest(value: Any) -> str:

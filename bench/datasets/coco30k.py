@@ -21,7 +21,7 @@ from bench.datasets.coco import Coco
 from bench.errors import DataError, UsageError, did_you_mean
 from bench.formats.coco import read_captions
 from bench.formats.photo_sets import read_karpathy
-from bench.formats.reading import Reading
+from bench.formats.reading import Reading, whole
 from bench.formats.textfiles import lines, read_text
 from bench.registry import register
 from bench.spec import digest
@@ -78,10 +78,11 @@ class Coco30k(Coco):
         """Photographs of the asked part of Karpathy's split."""
         reading = Reading("coco-karpathy", self.root)
         path = reading.need("dataset_coco.json", "annotations/dataset_coco.json", "karpathy/dataset_coco.json")
-        found = read_karpathy(reading, path, self.karpathy, Path(self.root)) if path is not None else []
+        found = read_karpathy(reading, path, self.karpathy, Path(self.root)) if path is not None else ()
+        photos = {str(whole(photo.id.rpartition("_")[2])) for photo in found}
         if reading.log.refused:
             raise DataError(*reading.log.refused)
-        return {str(int(photo.id)) for photo in found}
+        return photos
 
     def _drawn(self, every: list[Sample]) -> list[Sample]:
         """One caption of each photograph and `count` photographs, by numpy's RandomState(seed) in the order of ids."""

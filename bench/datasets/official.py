@@ -134,8 +134,12 @@ class Official(Referenced):
         chosen = [str(v) for v in self.chosen.values() if v not in (None, "", "all")]
         return {
             "label": "-".join([self.plugin_name, *chosen]),
-            "samples": digest([_truth(s) for s in self.samples]), "reference": self._reference_identity,
+            "samples": self._digest, "reference": self._reference_identity,
         }  # fmt: skip
+
+    @cached_property
+    def _digest(self) -> str:
+        return digest([_truth(s) for s in self.samples])
 
 
 def _truth(sample: Sample) -> list[Any]:

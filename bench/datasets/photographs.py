@@ -14,7 +14,6 @@ import numpy as np
 from bench.datasets.official import Official
 from bench.errors import DataError
 from bench.formats.flickr_sets import SOURCES, read_flickr, read_listed
-from bench.formats.images import decode
 from bench.formats.photo_sets import (
     FLOWER_SPLITS,
     KARPATHY_SPLITS,
@@ -167,11 +166,8 @@ class CocoKarpathy(Photographs):
         listed = reading.find(f"coco_karpathy_{split}.json", f"annotations/coco_karpathy_{split}.json")
         places = ("dataset_coco.json", "annotations/dataset_coco.json", "karpathy/dataset_coco.json")
         if listed is not None and reading.find(*places) is None:
-            photos = [_of_coco(photo, folder) for photo in read_listed(reading, listed, folder)]
+            photos: Iterable[Photo] = (_of_coco(photo, folder) for photo in read_listed(reading, listed, folder))
         else:
             path = reading.need(*places)
-            photos = read_karpathy(reading, path, split, folder) if path is not None else []
+            photos = read_karpathy(reading, path, split, folder) if path is not None else ()
         return samples(photos, self.chosen["prompts"], self.with_images)
-
-    def load_image(self, locator: str) -> np.ndarray:
-        return decode(locator)

@@ -147,7 +147,7 @@ def _decoded(path: str | Path, kind: Any, what: str) -> Any:
         return msgspec.json.decode(read_bytes(path), type=kind)
     except msgspec.ValidationError as error:
         raise DataError(f"{path} is no file of COCO {what}: {str(error).rstrip('.')}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path} is truncated or no JSON ({error}); download it again.") from error
 
 

@@ -62,7 +62,7 @@ def _decoded(path: Path, log: Findings) -> _File | None:
         return msgspec.json.decode(read_bytes(path), type=_File)
     except DataError as error:
         log.add("unreadable", path.name, error.messages[0])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is a DecodeError
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # a ValidationError is a DecodeError
         log.add("unreadable", path.name, f"{path.name} is truncated or no file of COCO ({str(error).rstrip('.')}).")
     return None
 

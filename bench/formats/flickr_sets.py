@@ -37,7 +37,7 @@ def read_flickr(reading: Reading, split: str, source: str) -> list[Photo]:
     images = reading.find("flickr30k-images", "flickr30k_images/flickr30k_images", "flickr30k_images", "images")
     folder = images or reading.root / "flickr30k-images"
     if chosen == "karpathy":
-        return read_karpathy(reading, path, split, folder)
+        return list(read_karpathy(reading, path, split, folder))
     if chosen == "list":
         return read_listed(reading, path, folder)
     wanted = _ids(reading, split)

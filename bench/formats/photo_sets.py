@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from bench.formats.reading import Reading, whole
@@ -260,26 +261,29 @@ def _matrix(reading: Reading, file: str, name: str) -> list[int]:
 KARPATHY_SPLITS = ("test", "val", "train", "restval", "all")
 
 
-def read_karpathy(reading: Reading, path: Path, split: str, images: Path) -> list[Photo]:
+class _Sentence(msgspec.Struct):
+    raw: Any = None
+
+
+class _Listed(msgspec.Struct):
+    filename: str
+    sentences: list[_Sentence]
+    filepath: str = ""
+    split: str = ""
+    cocoid: Any = None
+
+
+def read_karpathy(reading: Reading, path: Path, split: str, images: Path) -> Iterator[Photo]:
     """dataset_{coco,flickr30k,flickr8k}.json: {images: [{filename, (filepath, cocoid,) split, sentences: [{raw}]}]}."""
-    content = reading.json(path, dict)
-    rows: list[Any] = content.get("images", []) if isinstance(content.get("images"), list) else []
-    if not rows:
-        reading.log.add("bad-value", reading.short(path), "the file, which has no list 'images'")
-    found = []
-    for at, row in enumerate(rows):
-        if not isinstance(row, dict) or not isinstance(row.get("filename"), str) or not isinstance(
-            row.get("sentences"), list):  # fmt: skip
-            reading.log.add("bad-value", reading.short(path), f"entry {at}, which needs filename and sentences")
+    file = reading.short(path)
+    ids = []
+    for at, row in reading.records(path, "images", _Listed):
+        if split not in ("all", row.split):
             continue
-        if split not in ("all", row.get("split")):
-            continue
-        raws = [s.get("raw") if isinstance(s, dict) else None for s in row["sentences"]]
-        captions = reading.captions(raws, path, f"entry {at}")
-        reading.log.add("no-captions", reading.short(path), row["filename"], int(not captions))
-        number = whole(row.get("cocoid", ""))
-        name = row["filename"].rpartition(".")[0] if number is None else f"{number:012d}"
-        place = images / str(row.get("filepath", "")) / row["filename"]
-        found.append(Photo(name, str(place), captions, (), {"split": str(row.get("split", ""))}))
-    reading.unique([p.id for p in found], path)
-    return found
+        captions = reading.captions((s.raw for s in row.sentences), path, f"entry {at}")
+        reading.log.add("no-captions", file, row.filename, int(not captions))
+        number = whole(row.cocoid)
+        name = row.filename.rpartition(".")[0] if number is None else f"{number:012d}"
+        ids.append(name)
+        yield Photo(name, str(images / row.filepath / row.filename), captions, (), {"split": row.split})
+    reading.unique(ids, path)

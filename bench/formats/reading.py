@@ -13,17 +13,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from bench.cards import card
 from bench.errors import DataError
 from bench.formats.findings import Findings
 from bench.formats.pickles import Damaged, Hostile, read_pickle
 from bench.formats.tables import column_name
-from bench.formats.textfiles import kind_of, lines, read_bytes, read_json, read_jsonl, read_text
+from bench.formats.textfiles import decoded, kind_of, lines, parse_json, parse_jsonl, read_bytes
 
 _PATH = re.compile(r"(?:\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\]|file:)\S+|(?:\S*[/\\])?\.\.(?:[/\\]\S*)?")
 _BOM = b"\xef\xbb\xbf"
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class Reading:
@@ -87,7 +90,7 @@ class Reading:
     def _text(self, path: Path) -> str:
         try:
             data = read_bytes(path)
-            content = read_text(path)
+            content = decoded(data, path)
         except DataError as error:
             self.log.add("unreadable", self.short(path), error.messages[0])
             return ""
@@ -105,7 +108,7 @@ class Reading:
         if not self.text(path):
             return kind()
         try:
-            found = read_json(path)
+            found = parse_json(self.text(path), f"'{path}'")
         except DataError as error:
             self.log.add("unreadable", self.short(path), error.messages[0])
             return kind()
@@ -115,12 +118,31 @@ class Reading:
             return kind()
         return found
 
+    def records(self, path: Path, key: str, kind: type[Record]) -> Iterator[tuple[int, Record]]:
+        """(place, record) of the list `key` of a file that may be large: each is decoded when it is reached, and only
+        the fields of `kind`. Those of another form are counted."""
+        content = self.text(path)
+        try:
+            whole_file = msgspec.defstruct("File", [(key, list[msgspec.Raw], [])])
+            raws = getattr(msgspec.json.decode(content, type=whole_file), key) if content else []
+        except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is a DecodeError
+            self.log.add("unreadable", self.short(path), f"'{path}' is truncated or of another form ({error}).")
+            return
+        if content and not raws:
+            self.log.add("bad-value", self.short(path), f"the file, which has no list '{key}'")
+        decoder = msgspec.json.Decoder(kind)
+        for at, raw in enumerate(raws):
+            try:
+                yield at, decoder.decode(raw)
+            except msgspec.DecodeError as error:
+                self.log.add("bad-value", self.short(path), f"entry {at} ({str(error).rstrip('.')})")
+
     def jsonl(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         """(line, object) of a JSON-lines file."""
         if not self.text(path):
             return
         try:
-            for number, value in read_jsonl(path):
+            for number, value in parse_jsonl(self.text(path), path):
                 if isinstance(value, dict):
                     yield number, value
                 else:

@@ -36,7 +36,11 @@ def read_bytes(path: str | Path) -> bytes:
 
 def read_text(path: str | Path) -> str:
     """The whole text without BOM. Raises DataError for an empty file, a NUL byte or bytes that are no UTF-8."""
-    data = read_bytes(path)
+    return decoded(read_bytes(path), path)
+
+
+def decoded(data: bytes, path: str | Path) -> str:
+    """As `read_text`, of bytes that were read from `path`."""
     try:
         text = data.decode("utf-16") if data.startswith(_UTF16) else data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -62,18 +66,24 @@ def lines(text: str) -> list[str]:
 
 def read_json(path: str | Path) -> Any:
     """One JSON value; an object that has a key twice is refused, because one of its values would be lost."""
-    return _parse(read_text(path), f"'{path}'")
+    return parse_json(read_text(path), f"'{path}'")
 
 
 def read_jsonl(path: str | Path) -> Iterator[tuple[int, Any]]:
     """(line from 1, value) of a JSON-lines file. A blank line in the middle is an error."""
-    for number, line in enumerate(lines(read_text(path)), 1):
+    yield from parse_jsonl(read_text(path), path)
+
+
+def parse_jsonl(text: str, path: str | Path) -> Iterator[tuple[int, Any]]:
+    """As `read_jsonl`, of a text that was read from `path`."""
+    for number, line in enumerate(lines(text), 1):
         if not line.strip():
             raise DataError(f"'{path}', line {number}: an empty line; remove it.")
-        yield number, _parse(line, f"'{path}', line {number}")
+        yield number, parse_json(line, f"'{path}', line {number}")
 
 
-def _parse(text: str, where: str) -> Any:
+def parse_json(text: str, where: str) -> Any:
+    """The value of a JSON text; `where` begins the sentence of an error."""
     try:
         value = json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
         if _SURROGATE.search(text):

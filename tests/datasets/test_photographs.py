@@ -242,6 +242,23 @@ def test_karpathy_s_form(tmp_path):
     assert kinds(Flickr30k(str(tmp_path))) == {"duplicate-id": (1, True), "bad-value": (1, True)}
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"images": [{"filename": "a.jpg"', "truncated"),
+        ('{"images": [{"filename": "a.jpg", "sentences": [{"raw": "\\ud800"}]}]}', "of another form"),
+        ('{"images": [{"sentences": ' + "[" * 100_000 + "]" * 100_000 + "}]}", "of another form"),
+        ("[1]", "of another form"), ('{"images": {"a": 1}}', "of another form"),
+        ('{"images": []}', "no list 'images'"), ('{"photos": []}', "no list 'images'"),
+    ],
+    ids=["cut", "half a character", "too deep", "a list", "an object", "empty", "another name"],
+)  # fmt: skip
+def test_files_that_are_not_karpathy_s(tmp_path, content, says):
+    (tmp_path / "dataset_flickr30k.json").write_text(content)
+    (found,) = Flickr30k(str(tmp_path)).findings()
+    assert found.refused and says in found.sentence and "dataset_flickr30k.json" in found.sentence
+
+
 def test_results_csv(tmp_path):
     rows = [
         "image_name| comment_number| comment",
@@ -336,6 +353,14 @@ def test_coco_under_karpathy_s_split(tmp_path):
     assert kinds(CocoKarpathy(str(tmp_path), split="all")) == {"missing-image": (2, True)}
 
 
+def test_coco_against_the_images_of_another_data_set(tmp_path):
+    karpathy_coco(tmp_path, {5: "test"})
+    picture(tmp_path / "val2014" / "COCO_val2014_000000000005.jpg", 30, 20)
+    dataset = CocoKarpathy(str(tmp_path), reference="scenes(size=3)")
+    assert dataset.load_image(next(iter(dataset.references()))).shape == (64, 64, 3)
+    assert dataset.load_image(dataset.samples[0].reference).shape == (20, 30, 3)
+
+
 def test_coco_under_karpathy_s_split_as_retrieval_code_hands_it_on(tmp_path):
     rows = [{"image": "val2014/COCO_val2014_000000000005.jpg", "caption": ["A cup", "The cup "]}]
     (tmp_path / "coco_karpathy_test.json").write_text(json.dumps(rows))
@@ -356,6 +381,8 @@ def test_coco_30k_of_one_part_of_karpathy_s_split(tmp_path):
     assert "Karpathy's test of val2014 has 1" in Coco30k(str(tmp_path), count=3, karpathy="test").problems()[0]
     whole = Coco30k(str(tmp_path), count=3)
     assert "karpathy" in part.identity() and "karpathy" not in whole.identity()
+    (tmp_path / "dataset_coco.json").write_text(json.dumps(KARPATHY))
+    assert "Karpathy's test of val2014 has 0" in Coco30k(str(tmp_path), count=3, karpathy="test").problems()[0]
     (tmp_path / "dataset_coco.json").unlink()
     assert "dataset_coco.json" in Coco30k(str(tmp_path), count=3, karpathy="val").problems()[0]
 
