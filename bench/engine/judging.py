@@ -37,8 +37,9 @@ def recorded(generator: Any) -> list[dict[str, Any]]:
 
 
 def _recorded(text: str) -> dict[str, Any]:
-    one = _extractor(text)
-    return {"name": one.plugin_name, "version": one.version, "dtype": DTYPE, **one.identity()}
+    from bench.engine import views
+
+    return views.extractor_protocol(_extractor(text), DTYPE)
 
 
 def _extractor(text: str) -> Any:
@@ -77,18 +78,19 @@ def _seen(eye: Any, output: str, images: Sequence[Any] | None, samples: Sequence
     from bench.engine import views
     from bench.engine.looks import check_finite, forward
 
-    offered = eye.extractor.text_outputs if images is None else eye.extractor.image_outputs
+    one = eye.extractor
+    offered = one.text_outputs if images is None else one.image_outputs
     if output not in offered:
-        raise UsageError(f"{eye.extractor.plugin_name} gives {', '.join(offered) or 'nothing'} here, and no {output}.")
+        raise UsageError(f"{one.plugin_name} gives {', '.join(offered) or 'nothing'} here, and no {output}.")
     eye.load()
-    items = [s.prompt for s in samples] if images is None else [eye.extractor.prepare_image(i) for i in images]
+    items = [s.prompt for s in samples] if images is None else [one.prepare_image(image) for image in images]
+    call = (lambda texts, _: one.extract_texts(texts)) if images is None else one.extract_images
     rows: list[Mapping[str, Any]] = []
     for at in range(0, len(items), eye.batch_size):
-        some, about = items[at : at + eye.batch_size], samples[at : at + eye.batch_size]
-        call = (lambda texts, _: eye.extractor.extract_texts(texts)) if images is None else eye.extractor.extract_images
-        found = forward(call, some, about, eye)
+        about = samples[at : at + eye.batch_size]
+        found = forward(call, items[at : at + eye.batch_size], about, eye)
         check_finite(found, [s.id for s in about], eye)
-        rows += [{output: found[output][i]} for i in range(len(some))]
+        rows += [{output: value} for value in found[output]]
     return views.stack(rows)[output]
 
 
@@ -98,11 +100,15 @@ def _seen(eye: Any, output: str, images: Sequence[Any] | None, samples: Sequence
 def mark(extractors: Iterable[Any], generator: Any) -> str:
     """Why a metric that looks through these extractors does not judge the generator independently; '' where it does."""
     used = list(extractors)
-    asked = [j for j in judges_of(generator) if any(akin(_extractor(j), one) for one in used)]
-    if asked:
-        return f"{MARK}: the system asked {' and '.join(asked)} while it generated"
-    taught = [t for t in getattr(generator, "teachers", ()) if any(akin(_extractor(t), one) for one in used)]
-    return f"{MARK}: the system was trained by {' and '.join(taught)}" if taught else ""
+
+    def among(texts: Iterable[str]) -> str:
+        made = {text: _extractor(text) for text in texts}
+        return " and ".join(text for text, judge in made.items() if any(akin(judge, one) for one in used))
+
+    if asked := among(judges_of(generator)):
+        return f"{MARK}: the system asked {asked} while it generated"
+    taught = among(getattr(generator, "teachers", ()))
+    return f"{MARK}: the system was trained by {taught}" if taught else ""
 
 
 def akin(judge: Any, other: Any) -> bool:

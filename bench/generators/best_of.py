@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench.errors import UsageError
-from bench.formats.arrays import to_pixels
 from bench.generators.preferring import preferences, rule_of
-from bench.generators.wrapping import Inner, Wrapper, asked_about, attempt, single, with_info
+from bench.generators.wrapping import Inner, Wrapper, asked_about, attempt, singly, with_info
 from bench.registry import register
 from bench.types import Outcome, Request
 
@@ -36,27 +35,22 @@ class BestOf(Wrapper):
         super().__init__(Inner(generator), judges=(self.judge,) if n > 1 else ())
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Outcome]:
+        return singly(requests, "best-of", self._chosen)
+
+    def _chosen(self, requests: Sequence[Request]) -> Iterator[Outcome]:
         (inner,) = self.inner
-        some = [r for r, told in zip(requests, single(requests, "best-of"), strict=True) if told is None]
-        made = inner.ask([attempt(r, i) for r in some for i in range(self.n)])
-        chosen = iter(self._chosen(some, made))
-        for told in single(requests, "best-of"):
-            yield next(chosen) if told is None else told
+        asked = [attempt(request, i) for request in requests for i in range(self.n)]
+        made = inner.ask(asked)
+        scores = self._scores(asked, made)
+        for at in range(0, len(made), self.n):
+            yield self._one(made[at : at + self.n], scores[at : at + self.n])
 
-    def _chosen(self, requests: Sequence[Request], made: Sequence[Outcome]) -> list[Outcome]:
-        rows = [(r, made[k * self.n : (k + 1) * self.n]) for k, r in enumerate(requests)]
-        scores = self._scores([(r, o) for r, group in rows for o in group])
-        return [
-            self._one(group, scores[k * self.n : (k + 1) * self.n]) for k, (_, group) in enumerate(rows)
-        ]
-
-    def _scores(self, pairs: Sequence[tuple[Request, Outcome]]) -> np.ndarray:
+    def _scores(self, asked: Sequence[Request], made: Sequence[Outcome]) -> np.ndarray:
         """float64, NaN for what is no image; nobody is asked where there is nothing to choose."""
-        scores = np.full(len(pairs), np.nan)
-        fine = [i for i, (_, o) in enumerate(pairs) if o.status == "ok"] if self.n > 1 else []
+        scores = np.full(len(made), np.nan)
+        fine = [i for i, outcome in enumerate(made) if outcome.status == "ok"] if self.n > 1 else []
         if fine:
-            images = [to_pixels(pairs[i][1].image) for i in fine]
-            samples = [asked_about(pairs[i][0]) for i in fine]
+            images, samples = [made[i].image for i in fine], [asked_about(asked[i]) for i in fine]
             scores[fine] = preferences(self.context, self.judge, self.rule, images, samples)
         return scores
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.errors import UsageError
-from bench.generators.base import Denoiser, Generator
-from bench.generators.wrapping import Inner, Wrapper
+from bench.generators.base import Denoiser, Generator, as_outcomes
+from bench.generators.wrapping import Inner, Wrapper, singly
 from bench.registry import register
 from bench.types import Outcome, Request
 
@@ -44,15 +44,9 @@ class Combine(Wrapper):
                 one.made.denoiser([])  # says why not
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Outcome]:
-        fine = [r for r in requests if r.frames == 1]
-        images = iter(self._combined(fine) if fine else [])
-        for request in requests:
-            if request.frames > 1:
-                yield Outcome(status="failed", reason="combine draws single images, not stories")
-            else:
-                yield Outcome(image=next(images))
+        return singly(requests, "combine", self._combined)
 
-    def _combined(self, requests: Sequence[Request]) -> Sequence[Any]:
+    def _combined(self, requests: Sequence[Request]) -> Iterator[Outcome]:
         one, two = (inner.made.denoiser(requests) for inner in self.inner)
         if one.start.shape != two.start.shape:
             sizes = " and ".join("x".join(map(str, d.start.shape[2:])) for d in (one, two))
@@ -61,7 +55,7 @@ class Combine(Wrapper):
         x = one.start
         for step in range(steps):
             x = x - self._velocity(one, two, x, 1 - step / steps) / steps
-        return one.finish(x.clamp(-1, 1))
+        return as_outcomes(one.finish(x.clamp(-1, 1)))
 
     def _velocity(self, one: Denoiser, two: Denoiser, x: Any, t: float) -> Any:
         (v1, e1), (v2, e2) = one.velocities(x, t), two.velocities(x, t)

@@ -13,10 +13,9 @@ from functools import cached_property
 
 from bench import registry
 from bench.errors import UsageError
-from bench.formats.arrays import to_pixels
 from bench.generators.base import Context
 from bench.generators.preferring import rule_of
-from bench.generators.wrapping import Inner, Wrapper, asked_about, attempt, single, with_info
+from bench.generators.wrapping import Inner, Wrapper, asked_about, attempt, singly, with_info
 from bench.registry import register
 from bench.types import Outcome, Request
 from bench.world.description import Understanding
@@ -69,42 +68,39 @@ class Repair(Wrapper):
 
     @cached_property
     def _stronger(self) -> list[Inner]:
-        """The generator of each round, the first as it is."""
+        """The generator with the guidance of each round beyond the first; () where it stays as it is."""
         (inner,) = self.inner
         if self.by != "guidance":
-            return [inner] * (self.rounds + 1)
-        params = registry.parameters(registry.load("generator", inner.spec.name))
-        first = float(inner.spec.params.get("guidance", params["guidance"].default))
-        others = [inner.other(guidance=round(first * STRONGER**k, 6)) for k in range(1, self.rounds + 1)]
-        for one in others:
-            if (fusion := getattr(inner.made, "strategy", None)) is not None and inner.fusion is None:
-                one.fuse(fusion)
-        return [inner, *others]
+            return []
+        first = float(registry.resolved("generator", inner.spec.name, inner.spec.params)["guidance"])
+        return [inner.other(guidance=round(first * STRONGER**k, 6)) for k in range(1, self.rounds + 1)]
 
     def setup(self, context: Context) -> None:
         super().setup(context)
-        for one in self._stronger[1:]:
-            if one is not self.inner[0]:
-                one.made.setup(context)
+        for one in self._stronger:
+            one.made.setup(context)
+
+    def close(self) -> None:
+        super().close()
+        for one in self._stronger:
+            one.made.close()
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Outcome]:
-        cases = [
-            _Case(r, told_by(r.prompt))
-            for r, no in zip(requests, single(requests, "repair"), strict=True) if no is None
-        ]  # fmt: skip
+        return singly(requests, "repair", self._repaired)
+
+    def _repaired(self, requests: Sequence[Request]) -> list[Outcome]:
+        cases = [_Case(request, told_by(request.prompt)) for request in requests]
         for number in range(self.rounds + 1):
-            open_ = [case for case in cases if case.open or number == 0]
-            if open_:
+            if open_ := [case for case in cases if case.open or number == 0]:
                 self._round(open_, number)
-        done = iter(cases)
-        for no in single(requests, "repair"):
-            yield _ended(next(done)) if no is None else no
+        return [_ended(case) for case in cases]
 
     def _round(self, cases: Sequence[_Case], number: int) -> None:
         """One attempt for each of these cases; the better one is kept."""
-        made = self._stronger[number].ask([self._asked(case, number) for case in cases])
+        inner = self._stronger[number - 1] if number and self._stronger else self.inner[0]
+        made = inner.ask([self._asked(case, number) for case in cases])
         looked = [(c, o) for c, o in zip(cases, made, strict=True) if o.status == "ok" and c.told is not None]
-        images, samples = [to_pixels(o.image) for _, o in looked], [asked_about(c.request) for c, _ in looked]
+        images, samples = [o.image for _, o in looked], [asked_about(c.request) for c, _ in looked]
         assert self.context.view is not None
         seen = self.context.view("detections", self.judge, images, samples) if looked else []
         found = {id(c): facts(c.told, d) for (c, _), d in zip(looked, seen, strict=True) if c.told is not None}

@@ -8,14 +8,15 @@ quotes, `best-of(generator="flow+film",n=4)`, and a strategy after the wrapper i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from bench import registry
-from bench.errors import GenerationFailed, UsageError
+from bench.errors import BadImage, GenerationFailed, NotFinite, UsageError
+from bench.formats.arrays import to_pixels
 from bench.generators.base import Context, Generator, as_outcomes
 from bench.registry import plain
-from bench.spec import Spec, parse_system, seed_for
+from bench.spec import Spec, System, parse_system, seed_for
 from bench.types import Outcome, Request, Sample
 
 
@@ -28,6 +29,8 @@ class Inner:
             raise UsageError(f"'{text}' is a folder or has a label; a generator inside another one is a plain name.")
         self.spec, self.fusion = system.generator, system.fusion
         self.made: Generator = registry.create("generator", self.spec.name, self.spec.params)
+        self.after: Spec | None = None
+        """The strategy that stands after the wrapper."""
         if self.fusion is not None:
             self.made.fuse(self.fusion)
 
@@ -35,12 +38,15 @@ class Inner:
         """The strategy that stands after the wrapper."""
         if self.fusion is not None:
             raise UsageError(f"'{self.spec}+{self.fusion}' has its fusion strategy already; leave out '+{fusion}'.")
+        self.after = fusion
         self.made.fuse(fusion)
 
     def other(self, **params: Any) -> Inner:
         """The same generator with other parameters."""
-        spec = self.spec.with_params(**params)
-        return Inner(str(spec) if self.fusion is None else f"{spec}+{self.fusion}")
+        found = Inner(str(System(self.spec.with_params(**params), self.fusion)))
+        if self.after is not None:
+            found.fuse(self.after)
+        return found
 
     def identity(self) -> Mapping[str, Any]:
         """All that changes its images, as a run's digest has it."""
@@ -50,15 +56,25 @@ class Inner:
         return {"name": self.spec.name, "params": params, "identity": dict(self.made.identity()), **inside}
 
     def ask(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Outcomes in order, asked for in batches of its own size."""
+        """Outcomes in order, asked for in batches of its own size; single images as pixels, or failed where they are
+        none."""
         size, found = self.made.batch_size, list[Outcome]()
         for at in range(0, len(requests), size):
             some = requests[at : at + size]
             made = list(as_outcomes(self.made.generate(some)))
             if len(made) != len(some):
                 raise GenerationFailed(f"{self.spec.name} gave {len(made)} images for {len(some)} requests.")
-            found += made
+            found += [_looked_at(o) if r.frames == 1 else o for r, o in zip(some, made, strict=True)]
         return found
+
+
+def _looked_at(outcome: Outcome) -> Outcome:
+    if outcome.image is None:
+        return outcome
+    try:
+        return dataclasses.replace(outcome, image=to_pixels(outcome.image))
+    except (BadImage, NotFinite) as error:
+        return Outcome(status="failed", reason=str(error), info=outcome.info)
 
 
 class Wrapper(Generator):
@@ -81,6 +97,10 @@ class Wrapper(Generator):
         open_ = [one for one in inner if one.fusion is None]
         own = list(dict.fromkeys(one.made.fusion for one in open_ if one.made.fusion))
         self.fusion = own[0] if len(own) == 1 else ""  # type: ignore[misc]
+
+    @property
+    def teachers(self) -> Sequence[str]:  # type: ignore[override]
+        return tuple(dict.fromkeys(teacher for one in self.inner for teacher in one.made.teachers))
 
     def fuse(self, fusion: Spec) -> None:
         for one in [i for i in self.inner if i.fusion is None] or self.inner:
@@ -123,8 +143,12 @@ def with_info(outcome: Outcome, **info: Any) -> Outcome:
     return dataclasses.replace(outcome, info={**outcome.info, **info})
 
 
-def single(requests: Sequence[Request], name: str) -> Iterator[Outcome | None]:
-    """For each request None, or why it cannot be met: a judge looks at single images."""
+def singly(
+    requests: Sequence[Request], name: str, make: Callable[[Sequence[Request]], Iterable[Outcome]]
+) -> Iterator[Outcome]:
+    """What `make` gives for the requests of a single image, in order with a failure for each story."""
+    fine = [request for request in requests if request.frames == 1]
+    made = iter(make(fine) if fine else ())
     for request in requests:
-        told = f"{name} judges single images, and a story has {request.frames}"
-        yield None if request.frames == 1 else Outcome(status="failed", reason=told)
+        told = f"{name} makes single images, and a story has {request.frames}"
+        yield next(made) if request.frames == 1 else Outcome(status="failed", reason=told)

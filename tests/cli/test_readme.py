@@ -47,7 +47,7 @@ BLOCKS = [
 
 
 def test_all_set_up_is_two_commands() -> None:
-    installs = [line for b in BLOCKS for line in b.text.splitlines() if "install" in line]
+    installs = [line for b in BLOCKS for line in b.text.splitlines() if "pip install" in line]
     assert installs == SETUP
 
 

@@ -9,8 +9,9 @@ from wrapped import drawn, made, pixels, requests, right, spoilt
 
 from bench import registry
 from bench.errors import UsageError
+from bench.generators.base import Generator
 from bench.generators.wrapping import attempt
-from bench.registry import create
+from bench.registry import create, register
 from bench.spec import parse
 from bench.types import Request
 
@@ -98,6 +99,30 @@ def test_failures_are_passed_over_and_told_when_there_is_nothing_else():
             assert [s is None for s in scores] == [k != 2 for k in kind]
         else:
             assert (outcome.status, outcome.reason) == (("failed", "in no mood"), ("refused", "will not"))[kind[0]]
+
+
+@register("generator", "toy-unready", version=1)
+class Unready(Generator):
+    """A red image for seeds that 3 divides, else one that is none."""
+
+    def generate(self, requests):
+        return [np.full((8, 8, 3), 0.5 if r.seed % 3 == 0 else np.nan, np.float32) for r in requests]
+
+
+def test_a_candidate_that_is_no_image_fails_alone():
+    asked = [Request(f"test-{i}", 0, "a red circle", i) for i in range(12)]
+    found = drawn("best-of(generator=toy-unready,n=2,judge=scene-facts)", asked)
+    usable = [[attempt(r, i).seed % 3 == 0 for i in range(2)] for r in asked]
+    assert [o.status == "ok" for o in found] == [any(u) for u in usable]
+    assert {any(u) for u in usable} == {True, False}
+    assert all("NaN" in o.reason for o in found if o.status != "ok")
+
+
+def test_what_taught_the_generator_inside_is_told():
+    one = create("generator", "best-of", parse(best(2)).params)
+    one.inner[0].made.teachers = ("scene-clip",)
+    assert one.teachers == ("scene-clip",)
+    assert create("generator", "best-of", parse(best(2)).params).teachers == ()
 
 
 def test_stories_are_not_judged():

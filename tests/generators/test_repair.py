@@ -106,5 +106,5 @@ def test_what_cannot_be_is_one_sentence(text, told):
 def test_guidance_rises_from_round_to_round():
     generator = create("generator", "repair", {"generator": "flow(guidance=2.0)", "rounds": 2, "by": "guidance"})
     generator.fuse(parse("film"))
-    assert [one.made.guidance for one in generator._stronger] == [2.0, 3.0, 4.5]
-    assert [str(one.made.strategy) for one in generator._stronger] == ["film"] * 3
+    assert [one.made.guidance for one in generator._stronger] == [3.0, 4.5]
+    assert [str(one.made.strategy) for one in (*generator.inner, *generator._stronger)] == ["film"] * 3
