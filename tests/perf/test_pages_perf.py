@@ -3,7 +3,8 @@
 There: from the start of the navigation to the first frame after the page's script has run and the page was laid out, by
 the page's own clock; the median of several loads is judged. A click: Chromium's Event Timing, from the input to the
 frame that shows its effect; what takes less than 16 ms is not reported by it and counts as nothing. The slowest of
-several clicks is judged, the first one on a fresh page among them, since that is what a reader waits for.
+several clicks is judged, the first one on a fresh page among them, since that is what a reader waits for. What a click
+changes may come in a few frames, of which the first answers; `whole` is when the last of them was drawn.
 """
 
 from __future__ import annotations
@@ -33,6 +34,13 @@ new PerformanceObserver((list) => {
   for (const e of list.getEntries()) window.slowest = Math.max(window.slowest, e.duration);
 }).observe({type: "event", durationThreshold: 16, buffered: true});"""
 
+_LAST_FRAME = """addEventListener("click", () => {
+  const start = performance.now();
+  let frames = 4;
+  const next = () => --frames ? requestAnimationFrame(next) : setTimeout(() => { window.whole = performance.now() - start; });
+  requestAnimationFrame(next);
+}, {capture: true, once: true});"""
+"""The page's answers come in three frames; the frame after them begins when the last was laid out and painted."""
 _TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))))"
 
 
@@ -132,6 +140,7 @@ def answered(page: Any, act: Callable[[], None]) -> float:
 def test_a_click_is_answered_at_once(kind: str, name: str, browser, pages, tmp_path: Path, benchmark) -> None:
     browsing, (*before, control) = Browsing(browser, tmp_path), CLICKED[kind][name]
     seconds: list[float] = []
+    whole: list[float] = []
 
     def fresh() -> tuple[tuple[Any], dict[str, Any]]:
         browsing.close()
@@ -140,13 +149,16 @@ def test_a_click_is_answered_at_once(kind: str, name: str, browser, pages, tmp_p
             page.click(each)
             page.evaluate(_TWO_FRAMES)
         page.locator(control).scroll_into_view_if_needed()
+        page.evaluate(_LAST_FRAME)
         return (page,), {}
 
     def once(page: Any) -> None:
         seconds.append(answered(page, lambda: page.click(control)))
+        page.wait_for_function("window.whole > 0")
+        whole.append(page.evaluate("window.whole") / 1000)
 
     benchmark.pedantic(once, setup=fresh, rounds=CLICKS, iterations=1)
-    benchmark.extra_info.update(answered=min(seconds), slowest=max(seconds))
+    benchmark.extra_info.update(answered=min(seconds), slowest=max(seconds), whole=max(whole))
     browsing.close()
     assert max(seconds) < CLICK
 

@@ -54,6 +54,7 @@
   }
   // `quiet` is for what changes with every key: it makes no step for the back button.
   function go(change, quiet) {
+    finish();
     state = { ...state, ...change };
     if ((location.hash || "#") !== written()) history[quiet ? "replaceState" : "pushState"](null, "", written());
     draw();
@@ -61,10 +62,23 @@
 
   const chosen = () => state.cols || standard, shown = () => state.view === "chart" ? [state.by] : chosen();
   const differs = (...keys) => keys.some((key) => String(drawn[key]) !== String(state[key]));
-  // In a long table the first frame after a change has the rows in sight and a few more, the next one the others: a
-  // browser lays out and paints far more rows than are seen, and an answer waits for all of them.
-  const SPARE = 1, HIGH = 50;
-  let frame = 0, hasty = false, owed = [];  // owed: what rows out of sight still wait for
+  // In a long table a change comes in steps, a frame each, and what was pressed is answered by the first: (1) what was
+  // pressed, and which view, head or drawer it is about, (2) what follows from it in the rows in sight and a few more,
+  // (3) the other rows. A browser lays out and paints far more than is seen, and an answer would wait for all of it.
+  const many = table.classList.contains("many"), SPARE = 1, HIGH = 50, NOTHING = [1, 0];
+  let frame = 0, steps = [], hasty = false, owed = [];  // owed: what rows out of sight still wait for
+  function inSteps(...those) {
+    steps = those;
+    frame = requestAnimationFrame(() => { frame = requestAnimationFrame(step); });
+  }
+  function step() {
+    steps.shift()();
+    if (steps.length) frame = requestAnimationFrame(step);
+  }
+  function finish() {  // all that an earlier change still owes, now
+    cancelAnimationFrame(frame);
+    while (steps.length) steps.shift()();
+  }
   function sight() {  // places of the first and last row in sight; asked before anything changes, when it costs nothing
     const region = $("region"), box = region.getBoundingClientRect(), bodies = table.tBodies;
     const all = bodies.length && box.height ? bodies[bodies.length - 1].getBoundingClientRect().bottom
@@ -76,8 +90,6 @@
     all("tbody tr:not([hidden])", table).forEach((line, k) => line.classList.toggle("near", k >= from && k <= to));
     table.classList.add("hasty");
     hasty = true;
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => { frame = requestAnimationFrame(settle); });
   }
   function each(write) {  // write(line, place) for every system; what is out of sight may wait a frame
     const late = [];
@@ -90,20 +102,30 @@
     hasty = false;
   }
   function draw() {
-    settle();
-    const by = at.get(state.by), long = table.classList.contains("many");
-    const seen = long && drawn.view && differs("by", "sort", "find", "only", ...FIELDS, "cols", "view", "vs") ? sight() : null;
+    const by = at.get(state.by), slow = many && drawn.view !== "";
+    if (differs("by", "sort")) mark(by);
+    if (differs("pick", "vs")) choose();
+    if (differs("view", "by")) turn(by, slow);
+    if (differs("open", "pick")) face();
+    press();
+    if (slow) inSteps(() => follow(by, sight()), settle);
+    else {
+      follow(by, null);
+      settle();
+    }
+  }
+  function follow(by, seen) {
+    for (const part of all(".coming")) part.classList.remove("coming");
     if (differs("by")) rank(by);
     if (differs("by", "sort")) sort();
     if (differs("find", "only", ...FIELDS)) filter();
     if (differs("cols", "view", "by")) build(by);
-    if (seen) hurry(seen);
+    if (seen && differs("by", "sort", "find", "only", ...FIELDS, "cols", "view", "vs")) hurry(seen);
     if (differs("by")) standing(by);
-    if (differs("by", "sort", "cols", "view")) mark(by);
+    if (differs("by", "cols", "view")) mark(by);
     if (differs("vs", "cols", "view", "by")) compare();
-    if (differs("pick", "vs")) choose();
     if (differs("view", "by", "cols", "pick")) show(by);
-    if (differs("open", "pick")) face();
+    if (differs("open", "pick")) fill();
     tell();
     drawn = state;
   }
@@ -220,9 +242,15 @@
 
   // ---- other views, drawer, status ------------------------------------------------------------------------------------
 
-  function show(by) {
-    for (const part of all(".view")) part.hidden = !part.dataset.for.split(" ").includes(state.view);
+  function turn(by, slow) {  // what the view shows comes a frame later where rows are many
+    for (const part of all(".view")) {
+      part.hidden = !part.dataset.for.split(" ").includes(state.view);
+      part.classList.toggle("coming", slow && part.id !== "table");
+    }
     for (const node of all(".what")) node.replaceChildren(bdi(columns[by].label));
+    if (slow && differs("view")) hurry(NOTHING);
+  }
+  function show(by) {
     const put = (...nodes) => all(`#${state.view} .scroll`)[0].replaceChildren(...nodes);
     if (state.view === "matrix") put(views.matrix(by, ranked));
     if (state.view === "front") parts.whole($("front"));
@@ -235,13 +263,17 @@
   }
 
   let before = null;  // what had the focus when the drawer was opened
+  const two = () => state.pick.map((id) => rowAt.get(id));
+  const faced = () => state.open && state.pick.length > 1;
   function face() {
-    const [a, b] = state.pick.map((id) => rowAt.get(id)), wanted = state.open && b !== undefined;
-    if (wanted) $("drawer-body").replaceChildren(...views.drawer(a, b));
-    if (wanted && !drawer.open) {
+    if (faced() && !drawer.open) {
       before = document.activeElement;
+      $("drawer-body").replaceChildren();
       drawer.show();
-    } else if (!wanted && drawer.open) drawer.close();
+    } else if (!faced() && drawer.open) drawer.close();
+  }
+  function fill() {
+    if (faced()) $("drawer-body").replaceChildren(...views.drawer(...two()));
   }
   drawer.addEventListener("close", () => {
     if (state.open) go({ open: "" });
@@ -265,6 +297,8 @@
       if (state.pick.length > 1) button("Compare the first two", { open: "1" });
       button("Choose none", { pick: [], open: "" });
     }
+  }
+  function press() {
     for (const b of all("#views button")) b.setAttribute("aria-pressed", String(b.dataset.view === state.view));
     if ($("by")) $("by").value = state.by;
     if ($("find").value !== state.find) $("find").value = state.find;
@@ -276,6 +310,7 @@
   // ---- CSV: what is shown, as it is ordered; no text can be a formula -------------------------------------------------
 
   function csv() {
+    finish();
     const keys = chosen(), by = at.get(state.by), p = board.pairs(by), out = [];
     const quoted = (text) => `"${(/^\s*[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
     const plain = (x) => typeof x === "string" ? x && quoted(x) : x === null || x === undefined ? "" : String(x);
@@ -300,7 +335,7 @@
 
   // ---- wiring -------------------------------------------------------------------------------------------------------
 
-  const on = (node, kind, action) => node && node.addEventListener(kind, action);
+  const on = (node, kind, action, first) => node && node.addEventListener(kind, action, first);
   const box = make("input", { type: "checkbox" }), button = make("button", { type: "button", className: "vs", textContent: "vs" });
   button.setAttribute("aria-pressed", "false");
   systems.forEach((line, i) => {  // a box and a button a row, heard by the table
@@ -341,6 +376,7 @@
   on(window, "keydown", (e) => { if (e.key === "Escape" && drawer.open) drawer.close(); });
   on(window, "popstate", () => {
     if (location.hash && !location.hash.includes("=")) return;
+    finish();
     state = read();
     draw();
   });
@@ -371,11 +407,22 @@
   });
 
   const made = all(".fields").map((part) => part.parentNode);
-  for (const part of made) on(part, "toggle", () => { if (part.open) parts.some(part); });
-  on($("columns-choice"), "toggle", parts.cut);
+  const soon = (then) => requestAnimationFrame(() => requestAnimationFrame(then));
+  for (const part of made) on(part, "toggle", () => { if (part.open) soon(() => parts.some(part)); });
+  on($("columns-choice"), "toggle", () => soon(() => {
+    $("columns-choice").classList.add("ready");
+    parts.cut();
+  }));
+  if (many) {  // the theme's colours are for what is in sight first
+    on($("theme"), "click", () => {
+      finish();
+      hurry(sight());
+      inSteps(settle);
+    }, true);
+  }
   on(window, "load", () => made.forEach(parts.rest));
   on(window, "beforeprint", () => {  // paper has every row and view
-    settle();
+    finish();
     if ($("matrix")) all("#matrix .scroll")[0].replaceChildren(views.matrix(at.get(state.by), ranked, true));
     if (state.view === "shares") all("#shares .scroll")[0].replaceChildren(views.shares(at.get(state.by), ranked, true));
     for (const part of [...made, $("front")]) if (part) parts.whole(part);

@@ -35,6 +35,7 @@
     if (shots().length > 1) copy.insertBefore(shotButtons(), copy.querySelector(".shot"));
     show();
   }
+  function full() { if (box.open && !body.firstElementChild) fill(); }
   function shotButtons() {
     var nav = document.createElement("p");
     nav.className = "shots-nav";
@@ -113,11 +114,12 @@
     at = found;
     var ks = Array.from(sheets[at].querySelectorAll(".shot"), function (s) { return s.dataset.k; });
     shot = Math.max(0, ks.indexOf(k === undefined ? ks[0] : k));
-    if (!box.open) {
+    if (box.open) fill();
+    else {
       before = location.hash.indexOf("#p=") === 0 ? "" : location.hash;
-      box.showModal();
+      box.showModal();  // the dialog answers the click, a frame later it is full
+      requestAnimationFrame(function () { requestAnimationFrame(full); });
     }
-    fill();
     named();
     return true;
   }
@@ -141,12 +143,13 @@
 
   box.addEventListener("click", function (event) {
     if (event.target === box) return box.close();
+    full();
     var button = event.target.closest("[data-do], [data-vote]");
     if (button) button.dataset.do ? actions[button.dataset.do]() : cast(button.dataset.vote);
   });
   box.addEventListener("keydown", function (event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
-    if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+    if (keys[event.key]) { event.preventDefault(); full(); keys[event.key](); }
   });
   box.addEventListener("close", function () {
     body.replaceChildren();
