@@ -18,12 +18,14 @@ N, WIDTH, CLASSES = 60, 12, 7
 
 
 def sample(i: int) -> Sample:
-    """Two things, the first left of the second; every fifth prompt states no relation, two prompts share a group."""
+    """Two things, the first left of the second; every tenth prompt states no relation and every tenth one in depth;
+    two prompts share a group."""
     things = (
         Thing(SHAPES[i % 3], {"colour": COLOURS[i % 4]}, (4.0, 10.0, 14.0, 20.0), "mask 0"),
         Thing(SHAPES[(i + 1) % 3], {"colour": COLOURS[(i // 4) % 4]}, (34.0, 10.0, 44.0, 20.0), "mask 1"),
     )
-    relations = (Relation(0, "left of", 1),) if i % 5 else ()
+    stated = {0: (), 5: (Relation(0, "in front of", 1),)}
+    relations = stated.get(i % 10, (Relation(0, "left of", 1),))
     events = tuple(Event(f"{t.attributes['colour']} {t.label}", n, (n, n + 2)) for n, t in enumerate(things))
     asked = tuple(Question(f"q{n}", f"is there a {t.label}?", "yes") for n, t in enumerate(things))
     questions = (*asked, Question("q2", "is it left?", "yes", parents=("q0", "q1")))

@@ -19,9 +19,12 @@ _WORDS = {
     "left of": "left of", "to the left of": "left of", "on the left of": "left of", "left": "left of",
     "right of": "right of", "to the right of": "right of", "on the right of": "right of", "right": "right of",
     "above": "above", "on the top of": "above", "on top of": "above", "top": "above",
-    "below": "below", "on the bottom of": "below", "under": "below", "bottom": "below",
+    "over": "above", "below": "below", "on the bottom of": "below", "under": "below", "bottom": "below",
+    "beneath": "below",
     "near": "near", "next to": "near", "on side of": "near",
 }  # fmt: skip
+IN_DEPTH = ("in front of", "behind", "hidden by")
+"""Relations that boxes alone say nothing of: no rule here knows them."""
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "near": "near"}
 
 GENEVAL_MARGIN, GENEVAL_SHARE = 0.1, 0.5

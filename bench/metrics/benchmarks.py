@@ -3,15 +3,18 @@ detections, for prompts with objects and relations."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from bench.errors import DataError
+from bench.functional.relations import IN_DEPTH
 from bench.functional.rules import (
+    PEOPLE,
     VISOR_SPREAD,
     Clause,
     compbench_spatial,
@@ -77,7 +80,9 @@ class GenEval(OfObjects):
     """All or nothing: numbers, colours and positions of the prompt hold in the image.
 
     overall: mean over tasks, the benchmark's headline (`by` names the samples' tag of the task). images: mean over
-    images. counting: the tag's value of tasks that ask for a number, whose detections must be surer.
+    images. counting: the tag's value of tasks that ask for a number, whose detections must be surer. tasks=true: a
+    number for each of the six published tasks, too. What is asked for is what the benchmark's file says, where a
+    sample has it, and else what its objects and relations say.
     """
 
     formula = "mean over tasks of the share of images in which every clause holds"
@@ -85,14 +90,17 @@ class GenEval(OfObjects):
     responds_to = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side", "shuffled", "constant", "noise")
     paper = "Ghosh et al. 2023, arXiv:2310.11513"
 
-    def __init__(self, extractor: str = "scene-detector", by: str = "kind", counting: str = "counting") -> None:
-        super().__init__(extractor, by, counting)
-        self.by, self.counting = by, counting
-        self.tasks = self.add_rows("tasks", extractor, by, counting)
+    def __init__(
+        self, extractor: str = "scene-detector", by: str = "kind", counting: str = "counting", tasks: bool = False
+    ) -> None:
+        super().__init__(extractor, by, counting, tasks)
+        self.by, self.counting, self.each = by, counting, TASKS if tasks else ()
+        self.tasks = self.add_rows("tasks", extractor, by, counting, tasks)
         overall = Estimator("macro", ("right", by))
         self.outputs: tuple[OutputCard, ...] = (  # type: ignore[misc]
             OutputCard("overall", "GenEval", "higher", 0.0, 1.0, estimator=overall),
             mean_output("images", "GenEval, all images", column="right", primary=False),
+            *(mean_output(task, f"GenEval {task}", column=task, primary=False) for task in self.each),
         )
 
     def update(self, *, found: Sequence[Detections], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
@@ -105,12 +113,40 @@ class GenEval(OfObjects):
     def tags(self) -> dict[str, np.ndarray]:
         return {self.by: self.joined(self.tasks).numpy(force=True)}
 
+    def table(self) -> dict[str, np.ndarray]:
+        """With a column a task, which says nothing of the images of the others."""
+        rows, of = super().table(), self.joined(self.tasks).numpy(force=True)
+        return {**rows, **{task: np.where(of == mark(task), rows["right"], np.nan) for task in self.each}}
+
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
-        include, exclude = clauses(sample)
+        include, exclude = asked_of(sample)
         if not include:
             return (NOTHING,)
         right, _ = geneval_verdict(found, include, exclude, counting=sample.tags.get(self.by) == self.counting)
         return (float(right),)
+
+
+TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
+"""GenEval's six, in the order of its table."""
+
+
+def asked_of(sample: Sample) -> tuple[list[Clause], list[Clause]]:
+    """The clauses of a sample of GenEval's file (`tags` include and exclude), else those of its objects."""
+    if "include" not in sample.tags:
+        return clauses(sample)
+    try:
+        include, exclude = (
+            [_clause(c) for c in json.loads(sample.tags.get(side, "[]"))] for side in ("include", "exclude")
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"The clauses of sample '{sample.id}' are not GenEval's: {error}.") from error
+    return include, exclude
+
+
+def _clause(given: Mapping[str, Any]) -> Clause:
+    place = given.get("position")
+    position = None if place is None else (str(place[0]), int(place[1]))
+    return Clause(given["class"], given["count"], given.get("color", ""), position)
 
 
 def clauses(sample: Sample) -> tuple[list[Clause], list[Clause]]:
@@ -119,7 +155,7 @@ def clauses(sample: Sample) -> tuple[list[Clause], list[Clause]]:
     kinds = [(t.label, t.attributes.get("colour", "")) for t in sample.objects]
     counts = Counter(kinds)
     names, placed = list(counts), dict[tuple[str, str], tuple[str, int]]()
-    for relation in sample.relations:
+    for relation in (r for r in sample.relations if r.predicate not in IN_DEPTH):
         placed.setdefault(kinds[relation.subject], (relation.predicate, names.index(kinds[relation.object])))
     include = [Clause(label, n, colour, placed.get((label, colour))) for (label, colour), n in counts.items()]
     totals = Counter(label for label, _ in kinds)
@@ -136,16 +172,18 @@ def _targets_first(include: list[Clause]) -> list[Clause]:
     ]
 
 
-class _OfPair(OfObjects):
-    """A metric of the prompt's first relation between two classes; other prompts do not count."""
+class OfPair(OfObjects):
+    """A metric of the prompt's first relation between two classes; other prompts do not count, and of relations in
+    depth and in the picture only those that it judges."""
 
+    in_depth: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("objects", "relations")
     responds_to = _PLACED
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
-        if not sample.relations:
+        first = sample.relations[0] if sample.relations else None
+        if first is None or (first.predicate in IN_DEPTH) != self.in_depth:
             return (NOTHING,)
-        first = sample.relations[0]
         if max(first.subject, first.object) >= len(sample.objects):
             raise DataError(f"A relation of sample '{sample.id}' names an object that it does not have.")
         subject, other = (sample.objects[i].label for i in (first.subject, first.object))
@@ -162,22 +200,29 @@ class _OfPair(OfObjects):
     "metric", "t2i-compbench-spatial", summary="confidences and position of two objects (T2I-CompBench)",
     scope="sample", direction="higher",
 )  # fmt: skip
-class CompbenchSpatial(_OfPair):
+class CompbenchSpatial(OfPair):
     """A quarter of each object's confidence and half of the position's score, 0 below one half.
 
-    'near' is measured in pixels (150), as published, so that it depends on the size of the image.
+    'near' is measured in pixels (150), as published, so that it depends on the size of the image. on_top_of=false: as
+    the published script, which knows 'on top of' and credits it with nothing.
     """
 
     formula = "c1 / 4 + c2 / 4 + position / 2, 0 below 1/2"
     outputs = (mean_output("value", "spatial (CompBench)"),)
     paper = "Huang et al. 2023, arXiv:2307.06350"
 
+    def __init__(self, extractor: str = "scene-detector", on_top_of: bool = True) -> None:
+        super().__init__(extractor, on_top_of)
+        self.on_top_of = bool(on_top_of)
+
     def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
-        return compbench_spatial(_surest(found, subject), _surest(found, other), relation)
+        return compbench_spatial(surest(found, subject), surest(found, other), relation, on_top_of=self.on_top_of)
 
 
-def _surest(found: Detections, label: str) -> tuple[float, list[float]] | None:
-    at = [i for i, name in enumerate(found.labels) if name == label]
+def surest(found: Detections, label: str) -> tuple[float, list[float]] | None:
+    """(confidence, box) of T2I-CompBench's object of a class: the surest; a girl, boy, man or woman is a person too."""
+    names = {label, "person"} if label in PEOPLE else {label}
+    at = [i for i, name in enumerate(found.labels) if name in names]
     if not at:
         return None
     best = max(at, key=lambda i: found.scores[i])
@@ -188,7 +233,7 @@ def _surest(found: Detections, label: str) -> tuple[float, list[float]] | None:
     "metric", "paintskills-spatial", summary="one object of each class, in the stated relation (PaintSkills)",
     scope="sample", direction="higher",
 )  # fmt: skip
-class PaintskillsSpatial(_OfPair):
+class PaintskillsSpatial(OfPair):
     """Exactly one object of each class is found and their corners stand as stated along the longer axis."""
 
     formula = "1[one object of each class, corners in the relation along the longer axis]"

@@ -10,6 +10,7 @@ import torch
 
 from bench.functional import box_iou_overlap, relation_holds
 from bench.functional.boxes import attributes_bound, counts_right, object_presence
+from bench.functional.relations import IN_DEPTH
 from bench.metrics.base import mean_output
 from bench.metrics.detections import NOTHING, OfObjects, boxes_of
 from bench.registry import register
@@ -106,7 +107,7 @@ class SpatialRelation(OfObjects):
 
     OA (object accuracy): both objects of the relation are found. uncond: both are found and some pair of them stands
     so. cond: uncond among images with both. Objects are told apart by label and by the attributes that the prompt
-    states. Images of prompts without a relation do not count.
+    states. Prompts without a relation, or with one in depth alone, do not count.
     """
 
     formula = "uncond = share of images with both objects in the relation; cond = uncond / OA"
@@ -128,9 +129,10 @@ class SpatialRelation(OfObjects):
         relation_holds(torch.zeros(1, 4), torch.zeros(1, 4), "above", rule=rule)  # an unknown rule is refused at once
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
-        if not sample.relations:
+        stated = [r for r in sample.relations if r.predicate not in IN_DEPTH]
+        if not stated:
             return NOTHING, NOTHING
-        verdicts = [self._relation(found, sample, r.subject, r.predicate, r.object) for r in sample.relations]
+        verdicts = [self._relation(found, sample, r.subject, r.predicate, r.object) for r in stated]
         both, right = (sum(column) / len(verdicts) for column in zip(*verdicts, strict=True))
         return both, right
 

@@ -18,6 +18,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "r-precision": {"candidates": 10},
     "discriminator-score": {"extractor": "judge"},
     "vqascore": {"extractor": "judge"},
+    "t2i-compbench-3d": {"depth_extractor": "judge"},
     "text-rendering": {"extractor": "reader"},
     "category-compatibility": {"classes": str(Path(__file__).with_name("classes.txt"))},
     "ffid": {"least": 2},

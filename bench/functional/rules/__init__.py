@@ -7,24 +7,31 @@ benchmark's own scripts would, known defects left out. Readers of the benchmarks
 from __future__ import annotations
 
 from bench.functional.rules.compbench import (
+    PEOPLE,
     blip_vqa,
     compbench_numeracy,
     compbench_spatial,
     compbench_spatial_3d,
+    mean_nearness,
     three_in_one,
 )
 from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verdict
-from bench.functional.rules.hrs import CountScores, hrs_counting
+from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial
 from bench.functional.rules.paintskills import paintskills_count, paintskills_object, paintskills_spatial
+from bench.functional.rules.positions import PUBLISHED, STORED, Verdicts, judged, position_verdicts
 from bench.functional.rules.questions import ancestors, dsg, tifa, vqa_score
 from bench.functional.rules.soa import soa
 from bench.functional.rules.tise import counting_rmse, positional_alignment, ranking_score
 from bench.functional.rules.visor import VISOR_SPREAD, visor
 
 __all__ = [
+    "PEOPLE",
+    "PUBLISHED",
+    "STORED",
     "VISOR_SPREAD",
     "Clause",
     "CountScores",
+    "Verdicts",
     "ancestors",
     "blip_vqa",
     "compbench_numeracy",
@@ -35,9 +42,13 @@ __all__ = [
     "geneval_overall",
     "geneval_verdict",
     "hrs_counting",
+    "hrs_spatial",
+    "judged",
+    "mean_nearness",
     "paintskills_count",
     "paintskills_object",
     "paintskills_spatial",
+    "position_verdicts",
     "positional_alignment",
     "ranking_score",
     "soa",

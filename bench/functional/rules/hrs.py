@@ -1,10 +1,17 @@
-"""HRS-Bench's counting (Bakr et al. 2023, arXiv 2304.05390, sec. 4.2): precision, recall and F1 of counted objects."""
+"""HRS-Bench (Bakr et al. 2023, arXiv 2304.05390, sec. 4.2): precision, recall and F1 of counted objects; spatial
+relations."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from bench.functional.relations import relation_holds
+from bench.types import Detections
 
 
 class CountScores(NamedTuple):
@@ -41,3 +48,16 @@ def hrs_counting(images: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Count
         found += sum(seen[c] for c in asked)
         wanted += asked.total()
     return CountScores(right, found, wanted)
+
+
+def hrs_spatial(found: Detections, wanted: Sequence[str], relations: Sequence[tuple[str, str, str]]) -> bool:
+    """Is every wanted class found, and does every (subject, relation, other) hold between the surest of each class?"""
+    best: dict[str, int] = {}
+    for i in np.argsort(-np.asarray(found.scores), kind="stable").tolist():
+        best.setdefault(found.labels[i], i)
+    if not all(label in best for label in wanted):
+        return False
+    boxes = torch.as_tensor(np.asarray(found.boxes, dtype=np.float64).reshape(-1, 4))
+    return all(
+        bool(relation_holds(boxes[[best[a]]], boxes[[best[b]]], word, rule="hrs")[0]) for a, word, b in relations
+    )
