@@ -21,7 +21,7 @@ from bench.engine.consistency import Content, Finding, finding
 from bench.engine.resolve import Opened, open_dataset
 from bench.engine.systems import fused, system_of
 from bench.errors import BenchError
-from bench.formats.folders import file_digest
+from bench.formats.folders import image_digest
 from bench.registry import plain
 from bench.spec import Spec, digest, order_key, parse, parse_system
 from bench.types import MetricCard, Run
@@ -248,7 +248,7 @@ def folder_digest(run: Run, files: Mapping[tuple[str, int, int], Path | None]) -
     name = parse_system(run.spec.system).generator.name
     if name != "folder" or None in files.values():
         return None
-    contents = [[sample, k, file_digest(path)] for (sample, k, _), path in sorted(files.items()) if path is not None]
+    contents = [[sample, k, image_digest(path)] for (sample, k, _), path in sorted(files.items()) if path is not None]
     kind = registry.load("generator", name)
     generator = SimpleNamespace(
         plugin_kind="generator", not_identity=kind.not_identity, identity=lambda: {"files": digest(contents)}

@@ -18,6 +18,7 @@ from bench.engine.consistency import Content, Finding, consistency
 from bench.errors import BadImage, StoreError
 from bench.formats.folders import few, file_digest
 from bench.formats.images import decode, pixel_digest
+from bench.formats.tiles import file_of, split
 from bench.ledger import FILES
 from bench.types import Run
 
@@ -195,18 +196,19 @@ def located(content: Content, folder: Path, images: Path | None) -> Files:
     found: Files = {}
     for sample, k, frame, name in zip(fine["sample"], fine["k"], fine["frame"], fine["image"], strict=True):
         path = store.image_path(folder, name) if images is None else _below(images, name)
-        found[str(sample), int(k), int(frame)] = path if path is not None and path.is_file() else None
+        found[str(sample), int(k), int(frame)] = path if path is not None and file_of(path).is_file() else None
     return found
 
 
 def _below(images: Path, recorded: str) -> Path | None:
-    parts = [p for p in PurePosixPath(recorded.replace("\\", "/")).parts if p != "/"]
+    name, tile = split(recorded)
+    parts = [p for p in PurePosixPath(name.replace("\\", "/")).parts if p != "/"]
     if ".." in parts:
         return None
     for start in range(len(parts)):
         path = images.joinpath(*parts[start:])
         if path.is_file() and path.resolve().is_relative_to(images.resolve()):
-            return path
+            return Path(f"{path}{tile or ''}")
     return None
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.errors import DataError
 from bench.formats.images import EXTENSIONS
+from bench.formats.tiles import split
 
 _DIGITS = re.compile(r"([0-9]+)")
 _THREADS = 4
@@ -116,6 +117,12 @@ def file_digest(path: str | Path) -> str:
     """sha256 (hex) of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def image_digest(path: str | Path) -> str:
+    """sha256 (hex) of the file of an image as runs record it, with the tile's place behind it where it is a tile."""
+    file, tile = split(path)
+    return f"{file_digest(file)}{tile or ''}"
 
 
 def manifest_digest(root: str | Path, files: Sequence[str]) -> str:

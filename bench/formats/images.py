@@ -4,7 +4,7 @@ One rule for every file: uint8 RGB, turned as its EXIF orientation says, alpha c
 16-bit grey (as Pillow does for 16-bit colour), the first frame of an animation. Colour profiles are ignored, as every
 published metric ignores them. 32-bit and float files have no agreed black and white, so they are refused rather than
 guessed at. Formats are an allow-list, because some of Pillow's readers start other programs. A file is read whole and
-decoded once.
+decoded once. A path may name a tile of a file (`formats/tiles.py`): it is cut from the turned picture.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from bench.errors import BadImage
+from bench.formats.tiles import Tile, split
 
 EXTENSIONS = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .mpo .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .jp2 .avif".split()
@@ -38,15 +39,22 @@ _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False)
 
 
 def decode(source: str | Path | bytes) -> np.ndarray:
-    """File or encoded bytes -> uint8 (h, w, 3) RGB. Raises BadImage, one sentence that names the file."""
-    name = f"The image of {len(source)} bytes" if isinstance(source, bytes) else f"The image '{os.fspath(source)}'"
-    data = source if isinstance(source, bytes) else _read(source, name)
+    """File, tile of a file, or encoded bytes -> uint8 (h, w, 3) RGB. Raises BadImage, a sentence with the file."""
+    if isinstance(source, bytes):
+        return _decoded(source, f"The image of {len(source)} bytes")
+    file, tile = split(source)
+    name = f"The image '{file}'"
+    return _decoded(_read(file, name), name, tile)
+
+
+def _decoded(data: bytes, name: str, tile: Tile | None = None) -> np.ndarray:
     if not data:
         raise BadImage(f"{name} is empty (0 bytes); make it again or remove it.")
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as image:
             _check_size(image, name)
-            return from_pil(image, name)
+            pixels = from_pil(image, name)
+            return pixels if tile is None else np.ascontiguousarray(tile.cut(pixels, name))
     except BadImage:
         raise
     except (UnidentifiedImageError, KeyError):

@@ -16,6 +16,7 @@ from bench.formats import match_rules
 from bench.formats.folders import few
 from bench.formats.manifests import Entry
 from bench.formats.match_rules import Candidate, Key
+from bench.formats.tiles import split
 from bench.types import Sample
 
 RULES = ("index", "stem", "caption", "manifest")
@@ -79,7 +80,7 @@ def match(
         if chosen.problem or not chosen.pairs:
             reason = chosen.problem or _nothing(chosen, files)
             raise DataError(f"The images cannot be matched by {rule}: {reason}.{_others(rule)}")
-    return _matching(chosen, files, samples)
+    return assembled(chosen, files, samples)
 
 
 def _try(rule: str, files: Sequence[str], samples: Sequence[Sample], manifest: Sequence[Entry] | None) -> Candidate:
@@ -137,11 +138,12 @@ def _two_fit(file: str, one: Candidate, other: Candidate, samples: Sequence[Samp
     )
 
 
-def _matching(chosen: Candidate, files: Sequence[str], samples: Sequence[Sample]) -> Matching:
-    repeats = _repeats(chosen)
+def assembled(chosen: Candidate, files: Sequence[str], samples: Sequence[Sample], repeats: int = 0) -> Matching:
+    """A candidate with what is missing and extra; repeats: images a prompt, where they are known beforehand."""
+    repeats = repeats or usual_repeats(chosen)
     wanted = [(sample.id, k) for sample in samples for k in range(repeats)]
     pairs = {key: chosen.pairs[key] for key in wanted if key in chosen.pairs}
-    used = {file for joined in pairs.values() for file in joined.split("\n")} | set(chosen.duplicates)
+    used = {split(file)[0] for joined in pairs.values() for file in joined.split("\n")} | set(chosen.duplicates)
     return Matching(
         pairs=pairs,
         missing=tuple(key for key in wanted if key not in pairs),
@@ -154,7 +156,7 @@ def _matching(chosen: Candidate, files: Sequence[str], samples: Sequence[Sample]
     )
 
 
-def _repeats(chosen: Candidate) -> int:
+def usual_repeats(chosen: Candidate) -> int:
     """The most images that at least half of the prompts with images have: one odd file makes no others missing."""
     counts = Counter(k for _, k in chosen.pairs)
     prompts = len({sample_id for sample_id, _ in chosen.pairs})

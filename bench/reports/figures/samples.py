@@ -16,6 +16,7 @@ import numpy as np
 from bench import store
 from bench.errors import BenchError
 from bench.formats.images import decode
+from bench.formats.tiles import file_of
 from bench.reports.comparison.differences import Tables
 from bench.reports.figures.heat import column_heads
 from bench.reports.figures.material import Ask, Lacking, Material, need_comparison, title_of
@@ -101,7 +102,7 @@ def _picture(path: str, row: Any, hidden: bool) -> Picture:
     try:
         return Picture(decode(file))
     except (BenchError, OSError):
-        return Picture(None, "unreadable" if os.path.exists(file) else "file missing")
+        return Picture(None, "unreadable" if file_of(file).exists() else "file missing")
 
 
 def _truth(path: str, row: Any, hidden: bool) -> Picture:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import numpy as np
 
 from bench import store
+from bench.formats.tiles import file_of
 from bench.reports import privacy
 from bench.reports.comparison.differences import Tables
 from bench.reports.comparison.nouns import Comparison, Row
@@ -164,10 +165,11 @@ class Album:
         return str(store.image_path(self.comparison.systems[system].path, str(line["image"]).split("\n")[0]))
 
     def _link(self, path: str) -> str:
+        """Address of the file, of a tile's whole file."""
         if self.beside is None:
             return ""
         try:
-            return quote(os.path.relpath(path, self.beside).replace(os.sep, "/"))
+            return quote(os.path.relpath(file_of(path), self.beside).replace(os.sep, "/"))
         except ValueError:  # another drive
             return ""
 

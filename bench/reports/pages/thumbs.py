@@ -17,6 +17,7 @@ from typing import Literal
 
 from bench.errors import BenchError, UsageError
 from bench.formats.images import decode, mime, thumbnail
+from bench.formats.tiles import file_of
 
 Form = Literal["embedded", "files", "none"]
 FORMS: tuple[Form, ...] = ("embedded", "files", "none")
@@ -143,7 +144,7 @@ class Stock:
         try:
             pixels = decode(path)
         except (BenchError, OSError) as error:
-            return "file missing" if not os.path.exists(path) else f"unreadable ({type(error).__name__})"
+            return "file missing" if not file_of(path).exists() else f"unreadable ({type(error).__name__})"
         size = SIZES[self.form]
         data = thumbnail(pixels, size)
         height, width = pixels.shape[:2]
