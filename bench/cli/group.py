@@ -19,6 +19,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("bench.cli.scoring:compare", "Compare finished runs and write the report."),
     "leaderboard": ("bench.cli.boarding:leaderboard", "Rank runs by a board's file; say what moved since."),
     "plot": ("bench.cli.plotting:plot", "Draw a figure for a paper, from runs, a board or a table of scores."),
+    "baseline": ("bench.cli.gating:baseline", "Set, show and compare the baselines that a gate holds runs against."),
+    "gate": ("bench.cli.gating:gate", "Say whether a run is worse than its baseline by more than a margin."),
     "pack": ("bench.cli.keeping:pack", "Make a light copy of runs, without their images."),
     "submit": ("bench.cli.submitting:submit", "Make one archive of runs and their system's card, for a board."),
     "verify": ("bench.cli.keeping:verify", "Say whether runs are whole, and what the numbers of others are worth."),

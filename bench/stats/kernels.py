@@ -24,6 +24,8 @@ class Kernel(Protocol):
 
     groups: int
     rows: int
+    labels: np.ndarray | None
+    """(G,) the groups' own labels, in order; None for a kernel that was made of another."""
 
     @property
     def scale(self) -> float:
@@ -42,8 +44,10 @@ class Kernel(Protocol):
 class Cells:
     """mean, ratio, macro: mean over cells of sum(numerator) / sum(denominator); sums are (G, C, S)."""
 
-    def __init__(self, numerators: np.ndarray, denominators: np.ndarray, rows: int) -> None:
-        self.numerators, self.denominators, self.rows = numerators, denominators, rows
+    def __init__(
+        self, numerators: np.ndarray, denominators: np.ndarray, rows: int, labels: np.ndarray | None = None
+    ) -> None:
+        self.numerators, self.denominators, self.rows, self.labels = numerators, denominators, rows, labels
         self.groups = len(numerators)
 
     @property
@@ -90,8 +94,10 @@ class Cells:
 class Medians:
     """The median of each system's rows under group weights (mean of the two middle rows, as numpy has it)."""
 
-    def __init__(self, columns: np.ndarray, codes: np.ndarray, groups: int) -> None:
-        self.columns, self.codes, self.groups = columns, codes, groups
+    def __init__(
+        self, columns: np.ndarray, codes: np.ndarray, groups: int, labels: np.ndarray | None = None
+    ) -> None:
+        self.columns, self.codes, self.groups, self.labels = columns, codes, groups, labels
         self.rows = int(np.isfinite(columns).any(1).sum())
 
     @property
@@ -117,7 +123,7 @@ class Contrast:
     """System 0 less system 1 of a kernel of two systems, itself a kernel of one."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self.kernel, self.groups, self.rows = kernel, kernel.groups, kernel.rows
+        self.kernel, self.groups, self.rows, self.labels = kernel, kernel.groups, kernel.rows, kernel.labels
 
     @property
     def scale(self) -> float:
@@ -150,11 +156,11 @@ def kernel(estimator: Estimator, columns: Mapping[str, Any], groups: Sequence[An
     codes, labels = pd.factorize(np.asarray(groups)[kept], sort=True)
     main = np.where(counted, main, np.nan)[kept]
     if estimator.kind == "median":
-        return Medians(main, codes, len(labels))
+        return Medians(main, codes, len(labels), labels)
     size = (len(labels), int(cells.max(initial=0)) + 1)
     keys = codes * size[1] + cells[kept]
     above = _sums(np.nan_to_num(main), keys, size)
-    return Cells(above, _sums(np.where(counted, below, 0.0)[kept], keys, size), int(kept.sum()))
+    return Cells(above, _sums(np.where(counted, below, 0.0)[kept], keys, size), int(kept.sum()), labels)
 
 
 def matrix(estimator: Estimator, columns: Mapping[str, Any], index: int) -> np.ndarray:

@@ -1,0 +1,255 @@
+"""`bench baseline` and `bench gate`: what a model was worth, and whether a run is worse by more than a margin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.options import json_option, print_json, root_option, table
+from bench.cli.say import say
+
+folder_option = click.option(
+    "--baselines", "folder", default="baselines", show_default=True, help="Folder of the committed baselines."
+)
+
+
+@click.group()
+def baseline() -> None:
+    """Set, show and compare baselines: text files that are committed, one a name."""
+
+
+@baseline.command("set")
+@click.argument("run")
+@click.option("--name", required=True, help="Of the baseline, e.g. main or v1.2.")
+@click.option("--reason", required=True, help="Why it is set now; kept in the file's history.")
+@click.option("--update", is_flag=True, help="Replace the baseline of this name; its history goes on.")
+@click.option(
+    "--rows", type=click.Choice(["none", "blinded"]), default="none", show_default=True,
+    help="Of a private run: its numbers sample by sample under blinded names, without which nothing can be paired.",
+)  # fmt: skip
+@folder_option
+@root_option
+def set_(run: str, name: str, reason: str, update: bool, rows: str, folder: str, root: str) -> None:
+    """Write what RUN is worth as baseline NAME: scores, protocols and every image's numbers, without images."""
+    from bench.cli.naming import run_folders
+    from bench.errors import UsageError
+    from bench.regression import baseline as files
+
+    found = run_folders((run,), root)
+    if len(found) != 1:
+        raise UsageError(f"A baseline is of one run, and '{run}' names {len(found)}; give one run's folder or label.")
+    home = Path(folder)
+    there = files.path_of(home, name).exists()
+    if there and not update:
+        raise UsageError(f"{files.path_of(home, name)} is there already; --update replaces it and keeps its history.")
+    new = files.made(found[0], name, reason, home, rows=rows)
+    if there:
+        new = files.renewed(files.read(home, name), new)
+    _commit(files.write(new, home, replace_it=update), "baseline set")
+
+
+def _commit(paths: list[Path], what: str) -> None:
+    say(f"{what}: commit {' and '.join(map(str, paths))}")
+
+
+@baseline.command("list")
+@folder_option
+@json_option
+def list_(folder: str, as_json: bool) -> None:
+    """List the baselines of a folder, with what they are of and why they were set last."""
+    from bench.regression import baseline as files
+
+    found = [files.read(folder, name) for name in files.names(folder)]
+    if as_json:
+        print_json([{"name": b.name, "rows": len(b.rows), **b.history[-1]} for b in found])
+        return
+    lines = [[b.name, str(len(b.rows)), b.history[-1]["date"], b.history[-1]["system"], b.history[-1]["reason"]]
+             for b in found]  # fmt: skip
+    head = ["name", "images", "set", "system", "reason"]
+    say(table(lines, head) if lines else f"There are no baselines in {folder}.")
+
+
+@baseline.command()
+@click.argument("name")
+@folder_option
+@json_option
+def show(name: str, folder: str, as_json: bool) -> None:
+    """Show a baseline: its scores with intervals and noise floor, and its history."""
+    from bench.regression import baseline as files
+
+    found = files.read(folder, name)
+    if as_json:
+        print_json({"name": found.name, "history": found.history, "noise": found.noise, "run": found.run})
+        return
+    lines = []
+    for score in found.run["scores"]:
+        noise = found.noise.get(f"{score['metric']}|{score['output']}")
+        lines.append([
+            score["metric"], score["output"], _number(score["value"]),
+            f"[{_number(score['low'])}, {_number(score['high'])}]", _number(noise["sd"] if noise else None),
+            str(score["n"]),
+        ])  # fmt: skip
+    say(table(lines, ["metric", "output", "value", "95 % interval", "noise", "images"]))
+    for entry in found.history:
+        say(f"{entry['date']}  {entry['system']}  {entry['run'][:8]}  {entry['reason']}")
+
+
+@baseline.command()
+@click.argument("old")
+@click.argument("new")
+@folder_option
+@json_option
+def diff(old: str, new: str, folder: str, as_json: bool) -> None:
+    """Say what differs between two baselines: scores, and protocols that make them incomparable."""
+    from bench.regression import baseline as files
+    from bench.reports.comparison.checks import differing
+
+    pair = [files.read(folder, name) for name in (old, new)]
+    scores = [{(s["metric"], s["output"]): s for s in b.run["scores"]} for b in pair]
+    lines = []
+    for key in sorted({*scores[0], *scores[1]}):
+        a, b = (s.get(key, {}).get("value") for s in scores)
+        if a != b:
+            lines.append([*key, _number(a), _number(b), _number(None if None in (a, b) else b - a)])
+    told = differing([b.run["dataset"] for b in pair], [old, new])
+    for metric in sorted({m for m, _ in scores[0]} & {m for m, _ in scores[1]}):
+        marks = [next(s["protocol"] for (m, _), s in found.items() if m == metric) for found in scores]
+        fields = [b.run["protocols"].get(mark, {}) for b, mark in zip(pair, marks, strict=True)]
+        told += [f"{metric}: {line}" for line in differing(fields, [old, new])]
+    if as_json:
+        print_json({"scores": lines, "protocols": told})
+        return
+    say(table(lines, ["metric", "output", old, new, "difference"]) if lines else "No score differs.")
+    for line in told:
+        say(line)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
+
+
+# ---- gate ----------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def gate() -> None:
+    """Hold a run against baselines: pass, regressed, inconclusive, not comparable or incomplete."""
+
+
+@gate.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--baseline", "names", multiple=True, required=True,
+              help="Name of a baseline; twice, e.g. last and a pinned anchor, to see a slow slide.")
+@click.option("--policy", default="", help="Metrics, margins, what blocks; default: gate.toml if it is there.")
+@click.option("--strict", is_flag=True, help="Inconclusive is a failure: exit code 1.")
+@click.option("--verdict", default="", help="File of the verdict; default: ROOT/gates/BASELINE.json.")
+@click.option("--junit", default="", help="Write JUnit XML here.")
+@click.option("--summary", default="", help="Append Markdown to this file, e.g. $GITHUB_STEP_SUMMARY.")
+@click.option("--report", default="", help="Folder of the comparison page.")
+@folder_option
+@root_option
+@json_option
+def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: Any) -> int:  # fmt: skip
+    """Judge RUN against a baseline: exit code 0 pass, 1 regressed, 3 inconclusive, 4 not comparable, 5 incomplete.
+
+    The verdict is written before the command ends with one of these. Where there is no baseline yet, RUN becomes a
+    candidate for one, and the command fails once.
+    """
+    from bench.cli.naming import run_folders
+    from bench.errors import EXIT_REGRESSED, UsageError
+    from bench.regression import baseline as files
+    from bench.regression import forms
+    from bench.regression.gate import gate as judge
+    from bench.regression.policy import Policy, read_policy
+    from bench.regression.verdict import plain
+
+    found = run_folders(runs, values["root"])
+    if len(found) != 1:
+        raise UsageError(f"A gate judges one run, and {len(found)} were given; gate them one by one.")
+    if len(set(names)) != len(names):
+        raise UsageError("A baseline was named twice; each is held against once.")
+    policy_file = values["policy"] or ("gate.toml" if Path("gate.toml").is_file() else "")
+    policy = read_policy(policy_file) if policy_file else Policy()
+    home = Path(values["folder"])
+    absent = [name for name in names if not files.path_of(home, name).is_file()]
+    if absent:
+        return _candidates(found[0], absent, home)
+    verdict = judge(found[0], [files.read(home, name) for name in names], policy, home=home)
+    target = Path(values["verdict"] or Path(values["root"]) / "gates" / f"{'+'.join(names)}.json")
+    forms.write(verdict, target, forms.as_json(verdict))
+    if values["junit"]:
+        forms.write(verdict, Path(values["junit"]), forms.junit(verdict, strict=values["strict"]))
+    if values["summary"]:
+        _append(Path(values["summary"]), forms.summary(verdict))
+    page = _report(verdict, found[0], names, home, values["report"]) if values["report"] else ""
+    if as_json:
+        print_json(plain(verdict))
+    else:
+        _say(verdict, target, page)
+    strict = values["strict"] and verdict.outcome == "inconclusive"
+    return EXIT_REGRESSED if strict else verdict.exit_code
+
+
+def _candidates(run: Path, names: list[str], home: Path) -> int:
+    """The first time: a baseline of the run, to be committed by who wants it."""
+    from bench.errors import EXIT_INCOMPLETE
+    from bench.regression import baseline as files
+
+    for name in names:
+        written = files.write(files.made(run, name, "first candidate, written by the gate", home), home)
+        told = " and ".join(map(str, written))
+        say(f"There was no baseline '{name}': this run was written as its candidate. Nothing was judged; if it is "
+            f"what later runs are to be held against, commit {told}.", err=True)  # fmt: skip
+    return EXIT_INCOMPLETE
+
+
+def _append(path: Path, text: str) -> None:
+    from bench.store import disk_errors
+
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8", errors="replace") as out:
+            out.write(text + "\n")
+
+
+def _report(verdict: Any, run: Path, names: tuple[str, ...], home: Path, out: str) -> str:
+    """The comparison page of the run and its baselines; '' where they are not comparable."""
+    import tempfile
+
+    from bench import api
+    from bench.regression import baseline as files
+
+    if verdict.differences:
+        return ""
+    with tempfile.TemporaryDirectory() as scratch:
+        held = []
+        for name in names:
+            place = Path(scratch) / name
+            files.as_run(files.read(home, name), place, home, label=f"baseline {name}")
+            held.append(place)
+        comparison = api.compare([run, *held], baseline=f"baseline {names[0]}", force=True)
+        return str(api.report(comparison, out))
+
+
+def _say(verdict: Any, target: Path, page: str) -> None:
+    from bench.regression import forms
+
+    say(forms.headline(verdict))
+    for line in verdict.differences[1:]:
+        say(f"  {line}")
+    for finding in verdict.findings:
+        say(f"  {'' if finding.outcome == 'pass' else finding.outcome + ': '}{finding.text}")
+    if verdict.items:
+        say("")
+        say(table(forms.rows(verdict), list(forms.HEAD)))
+    for name, worst in forms.falls(verdict):
+        say(f"\nlost most: {name}")
+        for fall in worst:
+            say(f"  {forms.line(fall)}")
+    if verdict.changes:
+        say("\nwhat else changed: " + "; ".join(verdict.changes))
+    say(f"\nverdict: {target}")
+    if page:
+        say(f"report: {page}")

@@ -1,0 +1,194 @@
+"""Non-inferiority: known bounds, error rates by simulation, and the wrong way round."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+from statsmodels.stats.weightstats import ttost_paired
+
+from bench.errors import UsageError
+from bench.stats.kernels import kernel
+from bench.stats.noninferiority import (
+    Exchanged,
+    block_bounds,
+    bounds,
+    detectable,
+    judged,
+    required,
+    tango,
+    worse,
+)
+from bench.types import Estimator
+
+MEAN = Estimator("mean", ("score",))
+
+
+def pair(a, b, groups=None):
+    groups = np.arange(len(a)) if groups is None else groups
+    return kernel(MEAN, {"score": np.column_stack([a, b])}, groups)
+
+
+def family(*pairs, sign=1):
+    return [Exchanged(p, sign, np.arange(p.groups)) for p in pairs]
+
+
+# ---- bounds --------------------------------------------------------------------------------------------------------
+
+
+def test_bounds_of_means_are_those_of_the_paired_t_test():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 80))
+    found = bounds(pair(a, b), 1)
+    wanted = stats.ttest_rel(a, b).confidence_interval(0.9)
+    assert found.delta == pytest.approx(np.mean(a - b))
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), rel=1e-9)
+    assert found.sd == pytest.approx(np.std(a - b, ddof=1))
+
+
+def test_passing_is_statsmodels_lower_test():
+    rng = np.random.default_rng(1)
+    for shift in (-0.5, -0.25, 0.0):
+        a, b = rng.normal(size=(2, 60))
+        a = a + shift
+        p_lower = ttost_paired(a, b, -0.3, 9.0)[1][1]
+        assert (bounds(pair(a, b), 1).low > -0.3) == (p_lower < 0.05)
+
+
+def test_lower_is_better_turns_it_round():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(2, 50))
+    up, down = bounds(pair(a, b), 1), bounds(pair(a, b), -1)
+    assert down.delta == -up.delta and down.low == pytest.approx(-up.high) and down.high == pytest.approx(-up.low)
+
+
+def likelihood_bound(better, worse_, n, alpha=0.05):
+    """Tango's bound from its definition: the restricted maximum of the multinomial likelihood found numerically."""
+
+    def restricted(d):
+        def negative(q):
+            p = np.array([q + d, q, 1 - 2 * q - d])
+            if (p < -1e-15).any():
+                return np.inf
+            counts = np.array([better, worse_, n - better - worse_])
+            return -np.sum(counts * np.log(np.maximum(p, 1e-300)))
+
+        low, high = max(0.0, -d) + 1e-12, (1 - d) / 2 - 1e-12
+        return optimize.minimize_scalar(negative, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+
+    def score(d):
+        q = restricted(d)
+        return (better - worse_ - n * d) / np.sqrt(n * (2 * q + d * (1 - d))) - stats.norm.ppf(1 - alpha)
+
+    return optimize.brentq(score, -0.999, (better - worse_) / n - 1e-9)
+
+
+@pytest.mark.parametrize(("better", "worse_", "n"), [(5, 9, 60), (1, 0, 50), (12, 3, 100), (0, 4, 40)])
+def test_tangos_bound_against_its_definition(better, worse_, n):
+    assert tango(better, worse_, n) == pytest.approx(likelihood_bound(better, worse_, n), abs=2e-5)
+
+
+def test_tangos_bound_where_nothing_changed_is_known_in_closed_form():
+    z = stats.norm.ppf(0.95)
+    for n in (20, 50, 400):
+        assert tango(0, 0, n) == pytest.approx(-(z**2) / (n + z**2), abs=1e-7)
+    assert tango(0, 50, 50) == -1.0 and 0.85 < tango(50, 0, 50) < 1
+
+
+def test_zeros_and_ones_use_it_and_mirror():
+    a, b = np.array([1.0] * 40 + [0.0] * 20), np.array([1.0] * 45 + [0.0] * 15)
+    up, down = bounds(pair(a, b), 1), bounds(pair(b, a), 1)
+    assert up.method == "Tango's score bounds" and up.low == pytest.approx(tango(0, 5, 60))
+    assert (up.low, up.high) == pytest.approx((-down.high, -down.low))
+    several = bounds(pair(a, b, np.repeat(np.arange(30), 2)), 1)
+    assert several.method.startswith("Student's t")
+
+
+def test_one_group_has_no_bounds():
+    found = bounds(pair(np.ones(3), np.zeros(3), np.zeros(3)), 1)
+    assert found.low == -np.inf and found.high == np.inf and "fewer than two" in found.method
+
+
+def test_blocks():
+    apart = np.array([0.2, 0.1, 0.3, 0.25, 0.15])
+    found = block_bounds(0.2, apart, -1)
+    error = np.sqrt(4 / 5 * np.square(apart - apart.mean()).sum())
+    assert found.delta == -0.2 and found.error == pytest.approx(error)
+    assert found.low == pytest.approx(-0.2 - stats.t.ppf(0.95, 4) * error)
+    assert block_bounds(0.1, [0.1], 1).low == -np.inf
+
+
+# ---- verdicts ------------------------------------------------------------------------------------------------------
+
+
+def test_the_three_verdicts():
+    assert judged(-0.01, 0.02, 1e-6) == "pass"  # surely worse, but within the margin
+    assert judged(-0.03, 0.02, 0.01) == "regressed"
+    assert judged(-0.03, 0.02, 0.2) == "inconclusive"
+    with pytest.raises(UsageError, match="above 0"):
+        judged(0.0, -0.1, 0.5)
+
+
+def test_p_is_one_sided_and_knows_the_direction():
+    rng = np.random.default_rng(3)
+    b = rng.normal(size=100)
+    low = pair(b - 0.5 + 0.3 * rng.normal(size=100), b)
+    assert worse(family(low))[0][0] < 0.002
+    assert worse(family(low, sign=-1))[0][0] >= 0.5
+
+
+def test_a_family_costs_and_equal_columns_cost_nothing():
+    rng = np.random.default_rng(4)
+    b = rng.normal(size=60)
+    a = b - 0.25 + rng.normal(size=60)
+    one = worse(family(pair(a, b)))[0][0]
+    same = worse(family(*[pair(a, b)] * 5))[0][0]
+    others = [pair(*rng.normal(size=(2, 60))) for _ in range(9)]
+    assert same == one < worse(family(pair(a, b), *others))[0][0]
+    assert worse(family(pair(b, b)))[0][0] == 1.0
+    with pytest.raises(UsageError, match="at least one"):
+        worse([])
+
+
+def verdicts(shift, margin, *, rounds, metrics=4, n=60, binary=False, seed=0):
+    """Share of rounds with a false alarm anywhere, and with a pass everywhere."""
+    rng = np.random.default_rng(seed)
+    alarms = passes = 0
+    for _ in range(rounds):
+        ease = rng.normal(size=n)
+        pairs = []
+        for _ in range(metrics):
+            a, b = (ease + shift * i + rng.normal(size=n) for i in (1, 0))
+            pairs.append(pair((a > 0).astype(float), (b > 0).astype(float)) if binary else pair(a, b))
+        p, _ = worse(family(*pairs), permutations=400, seed=int(rng.integers(1 << 30)))
+        told = [judged(bounds(x, 1).low, margin, v) for x, v in zip(pairs, p, strict=True)]
+        alarms += "regressed" in told
+        passes += told == ["pass"] * metrics
+    return alarms / rounds, passes / rounds
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_an_unchanged_model_is_called_regressed_in_at_most_5_percent(binary):
+    alarms, _ = verdicts(0.0, 1e-6, rounds=400, binary=binary)
+    assert alarms <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+    assert alarms > 0.005  # and not by never saying so
+
+
+def test_a_drop_of_the_margin_passes_in_at_most_5_percent():
+    _, passes = verdicts(-0.4, 0.4, rounds=400, metrics=1)
+    assert 0.01 < passes <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_what_is_said_to_be_detectable_is_detected():
+    n, rounds, margin = 80, 500, 0.1
+    error = np.sqrt(2 / n)
+    _, reach = worse(family(pair(*np.random.default_rng(5).normal(size=(2, n)))))
+    drop = detectable(error, margin, reach)
+    alarms, _ = verdicts(-drop, margin, rounds=rounds, metrics=1, n=n)
+    assert abs(alarms - 0.8) < 3 * np.sqrt(0.16 / rounds) + 0.01
+    # beyond a wide margin the margin decides
+    assert detectable(0.01, 1.0, reach) == pytest.approx(1.0 + (stats.norm.ppf(0.8) - stats.norm.ppf(0.95)) * 0.01)
+
+
+def test_prompts_needed_are_those_of_the_design_rule():
+    assert [required(1.0, d) for d in (0.2, 0.1, 0.05)] == [271, 1083, 4329]  # (2 z sd / d)^2, rounded up
