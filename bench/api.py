@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.reports.board.nouns import Board, BoardSpec
     from bench.reports.comparison.compare import Comparison
     from bench.reports.comparison.findings import Conditions
+    from bench.stats.verdicts import RuleTable
 
 
 def run(
@@ -137,14 +138,38 @@ def conditions(
     return found
 
 
+def position_rules(paths: Sequence[str | Path], *, detector: str = "", out: str | Path | None = None) -> RuleTable:
+    """The stored detections of runs under the five position rules: scores, agreement, a sweep of thresholds, and
+    whether the systems keep their order. Nothing is looked at again.
+
+    detector: whose boxes, where a run holds those of several. With `out`, rules.md, rules.csv and rules.json are
+    written there.
+    """
+    from bench.engine.position_rules import rule_rows
+    from bench.stats.verdicts import rule_table
+
+    found = rule_table(rule_rows(paths, detector))
+    if out is not None:
+        report(found, out)
+    return found
+
+
 def report(
-    found: Comparison | Conditions, out: str | Path, *, prompts_by: str = "", images: str = "embedded"
+    found: Comparison | Conditions | RuleTable, out: str | Path, *, prompts_by: str = "", images: str = "embedded"
 ) -> Path:
-    """Write the report of a comparison, or of several by condition; returns the path of its index.html."""
+    """Write the report of a comparison, or of several by condition, or of rules; returns the path of its index.html
+    (of rules: rules.md)."""
     from bench.reports.comparison.findings import Conditions as Several
     from bench.reports.write import write_report
     from bench.reports.write_conditions import write_conditions
+    from bench.stats.verdicts import RuleTable as Rules
 
+    if isinstance(found, Rules):
+        from bench.reports.exports.rules import files
+        from bench.reports.folder import write_folder
+
+        write_folder(Path(out), files(found))
+        return Path(out) / "rules.md"
     if isinstance(found, Several):
         return write_conditions(found, Path(out), by=prompts_by, images=images)
     return write_report(found, Path(out), by=prompts_by, images=images)

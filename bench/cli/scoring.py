@@ -70,6 +70,9 @@ def score(
 @click.option("--prompts-by", default="", help="Metric that the best and worst prompts go by, e.g. fid: what each "
               "image adds.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Compare what is not comparable, marked as such.")
+@click.option("--rules", is_flag=True, help="Instead: stored detections under the position rules of GenEval, VISOR, "
+              "T2I-CompBench, HRS and PaintSkills; one run will do.")  # fmt: skip
+@click.option("--detector", default="", help="With --rules: whose detections, where a run holds those of several.")
 @images_option
 @click.option(
     "--print",
@@ -83,19 +86,25 @@ def score(
 @json_option
 def compare(
     runs: tuple[str, ...], report: str, root: str, baseline: str | None, by: str, rank_by: str, prompts_by: str,
-    force: bool, images: str, form: str, as_json: bool,
+    force: bool, rules: bool, detector: str, images: str, form: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Compare runs, print the table and write the report.
 
     RUN is a run's folder, a folder of runs, or a label. The report's folder holds the page, report.md, table.tex,
     scores.csv, scores.parquet and comparison.json; with --by dataset-group the rankings and a folder a data set. A run
     that cannot be read is told of and left out while two others remain; the exit code is 5 then.
+
+    With --rules the table has the share of images that each rule is content with, how far the rules agree, what a
+    threshold of confidence changes and whether the systems keep their order; --out writes it as rules.md, rules.csv and
+    rules.json.
     """
     from bench import api
     from bench.cli.naming import report_folder, run_folders
     from bench.reports.exports.data import as_data
 
     folders = run_folders(runs, root)
+    if rules:
+        return _rules(folders, report, detector, form, as_json)
     if by == _GROUPS:
         return _conditions(folders, report, root, rank_by, prompts_by, force, images, form, as_json)
     comparison = api.compare(folders, baseline=baseline, force=force, by=by, rank_by=rank_by)
@@ -132,6 +141,23 @@ def _conditions(
         say(printed(found, form, ascii_only=not unicode_out()))
         say(f"report: {page}", err=form != "text")
     return _not_read(found.broken)
+
+
+def _rules(folders: Sequence[Path], report: str, detector: str, form: str, as_json: bool) -> int:
+    """Stored detections under the position rules."""
+    from bench import api
+    from bench.reports.exports.rules import printed, rules_data
+
+    found = api.position_rules(folders, detector=detector)
+    text = "" if as_json else printed(found, form, ascii_only=not unicode_out())
+    page = str(api.report(found, report)) if report else ""
+    if as_json:
+        print_json({"runs": [str(f) for f in folders], "report": page, **rules_data(found)})
+        return 0
+    say(text)
+    if page:
+        say(f"report: {page}", err=form != "text")
+    return 0
 
 
 def _not_read(broken: Sequence[str]) -> int:

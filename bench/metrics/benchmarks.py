@@ -178,7 +178,7 @@ class OfPair(OfObjects):
 
     in_depth: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("objects", "relations")
-    responds_to = _PLACED
+    responds_to: ClassVar[tuple[str, ...]] = _PLACED
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
         first = sample.relations[0] if sample.relations else None

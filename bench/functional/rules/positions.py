@@ -86,35 +86,42 @@ class _Pairs:
 
 
 def _read(found: Sequence[Detections], asked: Sequence[Asked]) -> tuple[np.ndarray, np.ndarray, np.ndarray, _Pairs]:
-    """Surest boxes (n, 2, 4), their scores and the runners-up's (n, 2), and all pairs of boxes of the two classes."""
-    n = len(asked)
-    top, best, second = np.zeros((n, 2, 4)), np.full((n, 2), -np.inf), np.full((n, 2), -np.inf)
+    """Surest boxes (n, 2, 4), their scores and the runners-up's (n, 2), and all pairs of boxes of the two classes.
+
+    Boxes are gathered by their place among those of all images: arrays of a few rows an image would cost most of the
+    time.
+    """
+    boxes = np.concatenate([np.zeros((0, 4)), *(np.asarray(f.boxes, dtype=np.float64).reshape(-1, 4) for f in found)])
+    scores = np.concatenate([np.zeros(0), *(np.asarray(f.scores, dtype=np.float64) for f in found)])
+    sure = scores.tolist()
+    surest, best, second = [], [], []
     at: list[int] = []
-    a: list[np.ndarray] = []
-    b: list[np.ndarray] = []
-    scores: list[np.ndarray] = []
+    left: list[int] = []
+    right: list[int] = []
+    start = 0
     for i, (seen, (subject, other, _)) in enumerate(zip(found, asked, strict=True)):
-        if not seen.readable or not seen.labels:
-            continue
-        places = [[k for k, label in enumerate(seen.labels) if label == name] for name in (subject, other)]
-        held, boxes = np.asarray(seen.scores, dtype=np.float64), np.asarray(seen.boxes, dtype=np.float64)
-        for side, own in enumerate(places):
-            if own:
-                order = sorted(own, key=lambda k: -held[k])
-                top[i, side], best[i, side] = boxes[order[0]], held[order[0]]
-                second[i, side] = held[order[1]] if len(order) > 1 else -np.inf
-        left, right = (np.array(x) for x in (np.repeat(places[0], len(places[1])), places[1] * len(places[0])))
-        if len(left):
-            left, right = left.astype(int), right.astype(int)
-            at += [i] * len(left)
-            a.append(boxes[left])
-            b.append(boxes[right])
-            scores.append(np.minimum(held[left], held[right]))
-    empty = np.zeros((0, 4))
-    return top, best, second, _Pairs(
-        np.array(at, dtype=int), np.concatenate([empty, *a]), np.concatenate([empty, *b]),
-        np.concatenate([np.zeros(0), *scores]),
-    )  # fmt: skip
+        sides: tuple[list[int], list[int]] = ([], [])
+        for k, label in enumerate(seen.labels if seen.readable else (), start):
+            if label == subject:
+                sides[0].append(k)
+            elif label == other:
+                sides[1].append(k)
+        start += len(seen.labels)
+        for own in sides:
+            order = sorted(own, key=lambda k: -sure[k])
+            surest.append(order[0] if own else -1)
+            best.append(sure[order[0]] if own else -np.inf)
+            second.append(sure[order[1]] if len(own) > 1 else -np.inf)
+        for k in sides[0]:
+            at += [i] * len(sides[1])
+            left += [k] * len(sides[1])
+            right += sides[1]
+    top = np.concatenate([boxes, np.zeros((1, 4))])[np.array(surest, dtype=int)].reshape(-1, 2, 4)
+    first, other_box = np.array(left, dtype=int), np.array(right, dtype=int)
+    pairs = _Pairs(
+        np.array(at, dtype=int), boxes[first], boxes[other_box], np.minimum(scores[first], scores[other_box])
+    )
+    return top, np.array(best).reshape(-1, 2), np.array(second).reshape(-1, 2), pairs
 
 
 def _holds(first: np.ndarray, second: np.ndarray, words: np.ndarray, known: np.ndarray, rule: str) -> np.ndarray:
