@@ -103,6 +103,92 @@ def test_problems_are_sentences(tmp_path):
     assert "does not exist" in Folder(str(tmp_path), manifest="no.csv").problems()[0]
 
 
+# ---- layouts ---------------------------------------------------------------------------------------------------------
+
+
+def of_dpg(path: Path, **params: object) -> Folder:
+    made = create("generator", "folder", {"path": str(path), "layout": "dpg", **params})
+    assert made.problems() == []
+    made.setup(Context(SAMPLES, "dpg-bench"))
+    return made
+
+
+def test_tiles_are_named_and_not_copied(tmp_path):
+    made = of_dpg(fill(tmp_path, ["s0.png", "s1.png"]))
+    assert made.repeats() == 4
+    found = ask(made, "012", 3)
+    assert [o.status for o in found] == ["ok", "ok", "missing"]
+    assert found[1].path == f"{tmp_path}/s1.png#tile=2x2:3" and found[1].image is None
+    assert "matched by layout dpg" in found[2].reason
+
+
+def test_fingerprint_of_tiles_is_of_contents_and_places(tmp_path):
+    one = of_dpg(fill(tmp_path / "one", ["s0.png", "s1.png"])).identity()
+    (tmp_path / "two").mkdir()
+    for name in ("s0", "s1"):
+        shutil.copy(tmp_path / f"one/{name}.png", tmp_path / f"two/{name}.PNG")
+    assert of_dpg(tmp_path / "two").identity() == one == of_dpg(tmp_path / "one", tiles="2x2").identity()
+    others = [of_dpg(tmp_path / "one", **more).identity() for more in ({"tiles": "2x1"}, {"resolution": 2})]
+    assert one not in others and others[0] != others[1]
+    whole = ready(tmp_path / "one", match="stem").identity()
+    assert of_dpg(tmp_path / "one", tiles="1x1").identity() != one != whole
+    (tmp_path / "two/s0.PNG").rename(tmp_path / "two/t.PNG")
+    (tmp_path / "two/s1.PNG").rename(tmp_path / "two/s0.PNG")
+    (tmp_path / "two/t.PNG").rename(tmp_path / "two/s1.PNG")
+    assert of_dpg(tmp_path / "two").identity() != one
+
+
+def test_a_layout_leaves_the_fingerprint_to_contents_and_pairs(tmp_path):
+    """The same images under the same prompts are the same system, however the pairs were found."""
+    fill(tmp_path, ["s0.png", "s1.png", "s2.png"])
+    assert ready(tmp_path, layout="tise").identity() == ready(tmp_path, match="stem").identity()
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"layout": "geneva"}, "layout=geneva is no layout of images. Did you mean geneval"),
+        ({"layout": "geneval", "match": "stem"}, "layout=geneval says how files meet prompts, and so does match"),
+        ({"layout": "geneval", "manifest": "m.csv"}, "so does match or manifest; give one of them"),
+        ({"layout": "geneval", "tiles": "2x2"}, "tiles and resolution are of images that hold several; give"),
+        ({"resolution": 512}, "give layout=dpg with them"),
+        ({"layout": "dpg", "tiles": "four"}, "tiles=four is no grid; give COLUMNSxROWS"),
+        ({"layout": "dpg", "resolution": 0}, "resolution=0 is no side of a tile"),
+        ({"layout": "dpg", "resolution": "512px"}, "resolution=512px is no side of a tile; give whole pixels"),
+        ({"layout": "dpg", "resolution": True}, "is no side of a tile"),
+    ],
+)
+def test_settings_of_layouts_that_cannot_be_meant(tmp_path, params, words):
+    fill(tmp_path, ["s0.png"])
+    (problem,) = Folder(str(tmp_path), **params).problems()
+    assert words in problem
+
+
+def test_nothing_in_the_layout_names_the_folder(tmp_path):
+    made = create("generator", "folder", {"path": str(fill(tmp_path, ["s0.png"])), "layout": "visor"})
+    assert made.problems() == []
+    with pytest.raises(DataError, match=r"None of the 1 images belongs to a prompt in the layout visor, <id>_<k>\.png"):
+        made.setup(Context(SAMPLES, "visor"))
+
+
+def test_a_layout_beyond_doubt_is_recognised_and_said(tmp_path):
+    birds = {n: Sample(n, "a bird", tags={"class": "a"}) for n in ("a/x", "a/y")}
+    fill(tmp_path, ["m/valid/single/a/x_s-1.png", "m/valid/single/a/y_s-1.png"])
+    lines: list[str] = []
+    made = create("generator", "folder", {"path": str(tmp_path)})
+    made.setup(Context(birds, "cub", notify=lines.append))
+    assert "matched by layout attngan: 2 images" in lines[0] and any("the folder has the layout" in x for x in lines)
+    asked = create("generator", "folder", {"path": str(tmp_path), "match": "index"})
+    asked.setup(Context(birds, "cub"))
+    assert asked.matching is not None and asked.matching.rule == "index", "what is asked for is done"
+
+
+def test_files_of_dpg_bench_may_be_tiles_and_that_is_said(tmp_path):
+    made = create("generator", "folder", {"path": str(fill(tmp_path, ["s0.png", "s1.png", "s2.png"]))})
+    made.setup(Context(SAMPLES, "dpg-bench(questions=false)"))
+    assert any("give layout=dpg" in note for note in made.notes()) and made.repeats() == 1
+
+
 def test_no_rule_names_the_folder(tmp_path):
     fill(tmp_path, ["1.png", "2.png"])
     with pytest.raises(DataError, match=r"2 numbered images and 3 prompts.*--match"):
