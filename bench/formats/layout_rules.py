@@ -284,7 +284,8 @@ def soa(listing: Listing, samples: Sequence[Sample]) -> Found:
             dealt += min(len(files), most)
         else:
             claims += named
-            odd |= {file: UNKNOWN for file in files if file not in {claim[2] for claim in named}}
+            used = {claim[2] for claim in named}
+            odd |= {file: UNKNOWN for file in files if file not in used}
     return Found(claims, odd, (), _soa_notes(dealt, there, wanted, each))
 
 
