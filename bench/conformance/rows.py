@@ -15,6 +15,8 @@ from bench.types import Answers, Detections, Event, PixelFacts, Question, Relati
 
 SHAPES, COLOURS = ("circle", "square", "star"), ("red", "green", "blue", "grey")
 N, WIDTH, CLASSES = 60, 12, 7
+CATEGORIES = ("entity", "attribute", "relation", "global", "other")
+"""Kinds of questions."""
 
 
 def sample(i: int) -> Sample:
@@ -27,8 +29,9 @@ def sample(i: int) -> Sample:
     stated = {0: (), 5: (Relation(0, "in front of", 1),)}
     relations = stated.get(i % 10, (Relation(0, "left of", 1),))
     events = tuple(Event(f"{t.attributes['colour']} {t.label}", n, (n, n + 2)) for n, t in enumerate(things))
-    asked = tuple(Question(f"q{n}", f"is there a {t.label}?", "yes") for n, t in enumerate(things))
-    questions = (*asked, Question("q2", "is it left?", "yes", parents=("q0", "q1")))
+    kinds = [CATEGORIES[(i + n) % len(CATEGORIES)] for n in range(3)]
+    asked = tuple(Question(f"q{n}", f"is there a {t.label}?", "yes", kind=kinds[n]) for n, t in enumerate(things))
+    questions = (*asked, Question("q2", "is it left?", "yes", parents=("q0", "q1"), kind=kinds[2]))
     prompt = f'prompt number {i} says "word {i % 7}"'
     return Sample(
         f"s{i:03d}", prompt, (prompt, f"caption {i}", f"another caption {i}"), size=(64, 64), objects=things,

@@ -18,7 +18,7 @@ from bench.registry import register
 from bench.types import Answers, Question, Sample, View
 
 
-class _OfAnswers(Rowwise):
+class OfAnswers(Rowwise):
     """A metric of answers to the sample's questions; images of samples without questions do not count."""
 
     needs: ClassVar[tuple[str, ...]] = ("questions",)
@@ -45,20 +45,20 @@ class _OfAnswers(Rowwise):
         raise NotImplementedError
 
 
-def _right(answers: Answers, question: Question) -> float:
+def right(answers: Answers, question: Question) -> float:
     """Whether a question is answered right; one that was not answered is not."""
     return float(normalised_text(answers.texts.get(question.id, "")) == normalised_text(question.answer))
 
 
 def _sure(answers: Answers, question: Question) -> float:
     """Probability of the right answer where the model gives one, else whether it is right."""
-    return answers.probabilities.get(question.id, _right(answers, question))
+    return answers.probabilities.get(question.id, right(answers, question))
 
 
 @register(
     "metric", "tifa", summary="share of the prompt's questions answered right", scope="sample", direction="higher"
 )
-class Tifa(_OfAnswers):
+class Tifa(OfAnswers):
     """Mean over a prompt's questions of right answers, then over prompts."""
 
     formula = "share of questions answered right, mean over prompts"
@@ -66,14 +66,14 @@ class Tifa(_OfAnswers):
     paper = "Hu et al. 2023, arXiv:2303.11897"
 
     def judge(self, answers: Answers, questions: Sequence[Question]) -> float:
-        return tifa([_right(answers, q) for q in questions])
+        return tifa([right(answers, q) for q in questions])
 
 
 @register(
     "metric", "dsg", summary="questions answered right, void where what they depend on is not", scope="sample",
     direction="higher",
 )  # fmt: skip
-class Dsg(_OfAnswers):
+class Dsg(OfAnswers):
     """As tifa, where a question counts only if those that it depends on are answered right.
 
     cascade: all ancestors must be, as in the paper; false: the direct parents only, as in the published script.
@@ -88,10 +88,10 @@ class Dsg(_OfAnswers):
         self.cascade = bool(cascade)
 
     def judge(self, answers: Answers, questions: Sequence[Question]) -> float:
-        return dsg([_right(answers, q) for q in questions], _parents(questions), cascade=self.cascade)
+        return dsg([right(answers, q) for q in questions], parents_of(questions), cascade=self.cascade)
 
 
-def _parents(questions: Sequence[Question]) -> list[list[int]]:
+def parents_of(questions: Sequence[Question]) -> list[list[int]]:
     place = {q.id: i for i, q in enumerate(questions)}
     for question in questions:
         for parent in question.parents:
@@ -104,7 +104,7 @@ def _parents(questions: Sequence[Question]) -> list[list[int]]:
     "metric", "blip-vqa", summary="product of the probabilities of the right answers (T2I-CompBench)", scope="sample",
     direction="higher",
 )  # fmt: skip
-class BlipVqa(_OfAnswers):
+class BlipVqa(OfAnswers):
     """Product over a prompt's questions of the probability of the right answer: one miss voids the image."""
 
     formula = "product over questions of P(right answer)"

@@ -12,10 +12,10 @@ import torch
 
 from bench.errors import UsageError
 from bench.functional import multiset_f1, multiset_jaccard
-from bench.functional.boxes import counting_error
+from bench.functional.boxes import box_iou, counting_error
 from bench.functional.rules import compbench_numeracy, counting_rmse, hrs_counting
 from bench.metrics.base import mean_output
-from bench.metrics.detections import EMPTY, NOTHING, OfObjects
+from bench.metrics.detections import EMPTY, NOTHING, OfObjects, boxes_of
 from bench.metrics.rowwise import mark
 from bench.registry import register
 from bench.types import Detections, Estimator, OutputCard, Sample
@@ -134,9 +134,15 @@ MOST_CLASSES = 16
 )  # fmt: skip
 class Soa(OfObjects):
     """SOA-I: share of all (image, named class) pairs in which the class was found. SOA-C: mean over classes of that
-    share, so that rare classes count as much as frequent ones."""
+    share, so that rare classes count as much as frequent ones.
 
-    formula = "SOA-C = mean over classes of recall; SOA-I = recall over (image, class) pairs"
+    IoU: where a class with a box in the layout was found, the best overlap of any found with any wanted box of it, mean
+    over such pairs; IoU-C: mean over classes of that mean, a class never found counting 0. Both say nothing of what was
+    missed.
+    """
+
+    version = 2
+    formula = "SOA-C = mean over classes of recall; SOA-I = recall over (image, class) pairs; IoU of the found ones"
     scope = "gallery"
     columns: ClassVar[tuple[str, ...]] = ("found", "named")
     outputs = (
@@ -144,13 +150,15 @@ class Soa(OfObjects):
         OutputCard(
             "SOA-I", "SOA-I", "higher", 0.0, 1.0, primary=False, estimator=Estimator("ratio", ("found", "named"))
         ),
+        OutputCard("IoU", "SOA IoU", "higher", 0.0, 1.0, primary=False, estimator=Estimator("ratio", ("iou", "boxed"))),
+        mean_output("IoU-C", "SOA-C IoU", column="iou by class", high=None, primary=False),
     )
     responds_to = ("wrong-shape", "shuffled", "constant", "noise")
     paper = "Hinz et al. 2019, arXiv:1910.13321"
 
     def __init__(self, extractor: str = "scene-detector") -> None:
         super().__init__(extractor)
-        self.classes, self.hits = self.add_rows("classes", extractor), self.add_rows("hits", extractor)
+        self.classes, self.hits, self.overlaps = (self.add_rows(n, extractor) for n in ("classes", "hits", "overlaps"))
 
     def update(self, *, found: Sequence[Detections], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
         """Aligned lists of length b."""
@@ -159,11 +167,15 @@ class Soa(OfObjects):
             return
         classes = np.zeros((len(truth), MOST_CLASSES), dtype=np.int64)
         hits = np.zeros((len(truth), MOST_CLASSES), dtype=np.float64)
-        for i, (seen, sample) in enumerate(zip(found, truth, strict=True)):
+        overlaps = np.full((len(truth), MOST_CLASSES), np.nan)
+        for i, (one, sample) in enumerate(zip(found, truth, strict=True)):
+            seen = one if one.readable else EMPTY
+            boxes, labels = boxes_of(sample, one.size)
             for j, name in enumerate(_named(sample)):
-                classes[i, j], hits[i, j] = mark(name), name in (seen if seen.readable else EMPTY).labels
-        getattr(self, self.classes).append(torch.from_numpy(classes))
-        getattr(self, self.hits).append(torch.from_numpy(hits))
+                classes[i, j], hits[i, j] = mark(name), name in seen.labels
+                overlaps[i, j] = _best_overlap(seen, name, boxes[[n == name for n in labels]])
+        for state, rows in ((self.classes, classes), (self.hits, hits), (self.overlaps, overlaps)):
+            getattr(self, state).append(torch.from_numpy(rows))
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
         named = _named(sample)
@@ -172,14 +184,38 @@ class Soa(OfObjects):
     def table(self) -> dict[str, np.ndarray]:
         """'by class' is each row's part of SOA-C, so that its mean over rows that name a class is SOA-C."""
         rows = super().table()
-        classes, hits = self.joined(self.classes).numpy(force=True), self.joined(self.hits).numpy(force=True)
-        used = classes != 0
-        kinds, code, count = np.unique(classes[used], return_inverse=True, return_counts=True)
-        part = np.zeros(hits.shape)
-        part[used] = hits[used] / count[code.reshape(-1)]
-        named = used.any(1)
-        by_class = np.where(named, part.sum(1) * named.sum() / max(len(kinds), 1), np.nan)
-        return {**rows, "by class": by_class}
+        classes, hits, overlaps = (
+            self.joined(state).numpy(force=True) for state in (self.classes, self.hits, self.overlaps)
+        )
+        boxed = np.isfinite(overlaps)
+        iou = np.where(boxed & (hits > 0), np.nan_to_num(overlaps), 0.0)
+        named = (classes != 0).any(1)
+        return {
+            **rows,
+            "by class": _by_class(classes, hits, classes != 0, classes != 0),
+            "iou": np.where(named, iou.sum(1), np.nan),
+            "boxed": np.where(named, (boxed & (hits > 0)).sum(1).astype(np.float64), np.nan),
+            "iou by class": _by_class(classes, iou, boxed, boxed & (hits > 0)),
+        }
+
+
+def _by_class(classes: np.ndarray, values: np.ndarray, of: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """(n,) each row's part of the mean over the classes of `of` of the mean over the `counted` values; NaN for rows
+    without any of them."""
+    kinds, code = np.unique(classes[of], return_inverse=True)
+    count = np.bincount(code.reshape(-1), weights=counted[of].astype(np.float64), minlength=len(kinds))
+    part = np.zeros(values.shape)
+    part[of] = values[of] / np.maximum(count, 1)[code.reshape(-1)]
+    there = of.any(1)
+    return np.where(there, part.sum(1) * there.sum() / max(len(kinds), 1), np.nan)
+
+
+def _best_overlap(found: Detections, label: str, wanted: np.ndarray) -> float:
+    """The best IoU of a found with a wanted box of a class: NaN where none is wanted, 0 where none is found."""
+    at = [i for i, name in enumerate(found.labels) if name == label]
+    if not len(wanted):
+        return NOTHING
+    return float(box_iou(np.asarray(found.boxes)[at], wanted).max()) if at else 0.0
 
 
 def _named(sample: Sample) -> list[str]:

@@ -11,10 +11,11 @@ import torch
 
 from bench.errors import DataError, UsageError
 from bench.formats.prompt_sets import read_geneval
+from bench.formats.question_sets import read_tifa
 from bench.formats.reading import Reading
-from bench.functional.rules import Clause, geneval_overall
+from bench.functional.rules import Clause, geneval_overall, soa
 from bench.metrics.benchmarks import TASKS, asked_of, clauses
-from bench.types import Detections, Relation, Sample, Thing
+from bench.types import Answers, Detections, Question, Relation, Sample, Thing
 
 LEFT, RIGHT, LOW = (0, 20, 10, 30), (40, 20, 50, 30), (2, 50, 12, 60)
 
@@ -145,3 +146,93 @@ def test_hrs_wants_all_relations_of_the_prompt(kit):
 def test_paintskills_counts_exactly(kit):
     rows = [(seen(*[("dog", LEFT, 0.9)] * n, ("cat", RIGHT, 0.9)), asked("dog", "dog")) for n in (1, 2, 3)]
     assert scores(kit, "paintskills-count", rows)["value"] == pytest.approx(1 / 3)
+
+
+# ---- DPG-Bench -----------------------------------------------------------------------------------------------------
+
+DENSE = (
+    Question("1", "is there a dog?", "yes", kind="entity"),
+    Question("2", "is it red?", "yes", parents=("1",), kind="attribute"),
+    Question("3", "does it sit left of a cat?", "yes", parents=("2",), kind="relation - spatial"),
+    Question("4", "is it a photograph?", "yes", kind="global"),
+)
+
+
+def dpg(kit, *images, ids=None, **params):
+    """Images of one prompt, each as its answers to the four questions."""
+    metric = kit.make("dpg", **params)
+    said = [Answers({q.id: a for q, a in zip(DENSE, one, strict=True)}) for one in images]
+    metric.update(answers=said, truth=[Sample("p", "dense", questions=DENSE)] * len(images), ids=ids)
+    return kit.values(metric)
+
+
+def test_dpg_voids_what_depends_on_a_no_and_all_below_it(kit):
+    found = dpg(kit, ("no", "yes", "yes", "yes"), ("yes", "yes", "yes", "no"))
+    assert found["score"] == pytest.approx((1 / 4 + 3 / 4) / 2)
+    assert {k: found[k] for k in ("entity", "attribute", "relation", "global")} == pytest.approx(
+        {"entity": 0.5, "attribute": 0.5, "relation": 0.5, "global": 0.5}
+    )
+    assert np.isnan(found["other"]), "no question of this kind"
+
+
+def test_what_dpg_s_script_does_is_an_option(kit):
+    images = ("no", "yes", "yes", "yes"), ("yes", "no", "yes", "no")
+    raw = dpg(kit, *images, raw_categories=True)
+    assert (raw["attribute"], raw["relation"]) == (0.5, 1.0), "bare answers"
+    assert dpg(kit, *images)["relation"] == 0
+    last = dpg(kit, *images, last_image=True, raw_categories=True)
+    assert (last["entity"], last["attribute"], last["relation"], last["global"]) == (1, 0, 1, 0)
+    turned = dpg(kit, *images, ids=["p#1", "p#0"], last_image=True, raw_categories=True)
+    assert (turned["entity"], turned["global"]) == (0, 1), "the last image is the one with the highest number"
+    assert raw["score"] == last["score"] == dpg(kit, *images)["score"] == pytest.approx((1 / 4 + 1 / 4) / 2)
+
+
+# ---- SOA -----------------------------------------------------------------------------------------------------------
+
+
+def test_soa_s_overlap_is_of_what_was_found(kit):
+    things = Thing("dog", box=(0, 0, 10, 10)), Thing("cat", box=(0, 0, 20, 10))
+    boxed = Sample("s", "p", objects=things, size=(64, 64))
+    exact, half = seen(("dog", (0, 0, 10, 10), 1.0)), seen(("dog", (0, 0, 10, 5), 1.0), ("dog", (50, 50, 60, 60), 1.0))
+    cats = seen(("cat", (0, 0, 5, 10), 1.0))
+    found = scores(kit, "soa", [(exact, boxed), (half, boxed), (cats, boxed), (seen(), boxed)])
+    assert found["SOA-I"] == pytest.approx(3 / 8) and found["SOA-C"] == pytest.approx((2 / 4 + 1 / 4) / 2)
+    assert found["IoU"] == pytest.approx((1 + 0.5 + 0.25) / 3), "what was missed does not count"
+    assert found["IoU-C"] == pytest.approx((0.75 + 0.25) / 2)
+    twice = dataclasses.replace(exact, boxes=exact.boxes * 2, size=(128, 128))
+    assert scores(kit, "soa", [(twice, boxed)])["IoU"] == 1, "at another size"
+    bare = scores(kit, "soa", [(exact, asked("dog"))])
+    assert bare["SOA-C"] == 1 and np.isnan(bare["IoU"]) and np.isnan(bare["IoU-C"])
+
+
+def test_soa_s_overlap_is_the_rule_where_prompts_name_one_class(kit):
+    rng = np.random.default_rng(0)
+    rows, hits, names, overlaps = [], [], [], []
+    for i in range(40):
+        name, hit, shift = ("dog", "cat")[i % 3 == 0], bool(rng.random() < 0.6), float(rng.integers(0, 9))
+        rows.append((seen((name, (shift, 0, shift + 10, 10), 1.0)) if hit else seen(),
+                     Sample(f"s{i}", name, objects=(Thing(name, box=(0, 0, 10, 10)),), size=(64, 64))))  # fmt: skip
+        hits.append(hit), names.append(name), overlaps.append((10 - shift) / (10 + shift))
+    found, rule = scores(kit, "soa", rows), soa(hits, names, overlaps)
+    assert [found[k] for k in ("SOA-C", "SOA-I", "IoU")] == pytest.approx([rule[k] for k in ("SOA-C", "SOA-I", "IoU")])
+
+
+# ---- TIFA ----------------------------------------------------------------------------------------------------------
+
+
+def test_tifa_s_worked_sample(kit, shared_data):
+    """The published sample: two texts, their questions and the model's choices give .8125 and a spread of .26517."""
+    folder = shared_data / "tifa"
+    published = json.loads((folder / "sample_evaluation_result.json").read_text(encoding="utf-8"))
+    samples = list(read_tifa(Reading("tifa", folder)))
+    assert len(samples) == 2 and sum(len(s.questions) for s in samples) == 19
+    said = [
+        Answers({q.id: published["question_details"][s.id][q.text]["multiple_choice_vqa"] for q in s.questions})
+        for s in samples
+    ]
+    metric = kit.make("tifa")
+    metric.update(answers=said, truth=samples)
+    assert kit.values(metric)["value"] == pytest.approx(published["tifa_average"]) == pytest.approx(0.8125)
+    column = metric.table()["score"]
+    assert column.tolist() == pytest.approx([published["caption_scores"][s.id] for s in samples])
+    assert column.std(ddof=1) == pytest.approx(published["tifa_stdev"])

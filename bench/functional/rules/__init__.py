@@ -19,7 +19,7 @@ from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verd
 from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial
 from bench.functional.rules.paintskills import paintskills_count, paintskills_object, paintskills_spatial
 from bench.functional.rules.positions import PUBLISHED, STORED, Verdicts, judged, position_verdicts
-from bench.functional.rules.questions import ancestors, dsg, tifa, vqa_score
+from bench.functional.rules.questions import ancestors, counted_answers, dsg, tifa, vqa_score
 from bench.functional.rules.soa import soa
 from bench.functional.rules.tise import counting_rmse, positional_alignment, ranking_score
 from bench.functional.rules.visor import VISOR_SPREAD, visor
@@ -37,6 +37,7 @@ __all__ = [
     "compbench_numeracy",
     "compbench_spatial",
     "compbench_spatial_3d",
+    "counted_answers",
     "counting_rmse",
     "dsg",
     "geneval_overall",

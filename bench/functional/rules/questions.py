@@ -1,5 +1,6 @@
 """Scores of questions about an image: TIFA (Hu et al. 2023, arXiv 2303.11897), DSG (Cho et al. 2024, arXiv 2310.18235)
-and VQAScore (Lin et al. 2024, arXiv 2404.01291).
+and VQAScore (Lin et al. 2024, arXiv 2404.01291). DPG-Bench (Hu et al. 2024, arXiv 2403.05135) is DSG's rule with
+a score a category.
 
 `right` holds for each question 1 where it was answered right and 0 where not (or the probability of the right answer).
 `parents` holds for each question the places of the questions that it depends on.
@@ -38,13 +39,21 @@ def dsg(right: Sequence[float] | np.ndarray, parents: Sequence[Sequence[int]], *
     paper's pseudo-code and DPG-Bench have it; False: only the direct parents, by their own answers, as the published
     script has it. UsageError for a parent that is no question and for a cycle.
     """
+    return float(counted_answers(right, parents, cascade=cascade).mean())
+
+
+def counted_answers(
+    right: Sequence[float] | np.ndarray, parents: Sequence[Sequence[int]], *, cascade: bool = True
+) -> np.ndarray:
+    """(n,) each question's answer, 0 where a question that it depends on is not answered right; as in `dsg`."""
     given = _probabilities(right, "answers")
     if len(parents) != len(given):
         raise UsageError(f"There must be a list of parents for each question; got {len(parents)} for {len(given)}.")
     above = ancestors(parents)
     needed = above if cascade else [set(p) for p in parents]
-    counted = [value if all(given[p] >= 0.5 for p in need) else 0.0 for value, need in zip(given, needed, strict=True)]
-    return float(np.mean(counted))
+    return np.array(
+        [value if all(given[p] >= 0.5 for p in need) else 0.0 for value, need in zip(given, needed, strict=True)]
+    )
 
 
 def ancestors(parents: Sequence[Sequence[int]]) -> list[set[int]]:
