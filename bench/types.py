@@ -142,6 +142,32 @@ class Outcome:
     """Whatever the generator wants recorded, e.g. a revised prompt or the true seed."""
 
 
+@dataclass(frozen=True)
+class ImageRow:
+    """Which image of a run is meant, for extractors that answer for rows instead of looking at pixels."""
+
+    sample: str
+    """'' for an image that belongs to no sample (of a reference set)."""
+    k: int = 0
+    frame: int = 0
+    path: str = ""
+    """As recorded; '' where the image is not here."""
+    digest: str = ""
+    """sha256 of the decoded pixels."""
+    size: tuple[int, int] = (0, 0)
+    """(width, height); (0, 0) where it is not known."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others of a run or a reference set."""
+        return f"{self.sample}#{self.k}#{self.frame}" if self.sample else self.path
+
+
+def without_image(digest: str, size: tuple[int, int]) -> Outcome:
+    """An image that is known by recorded evidence alone: its digest and (width, height), (0, 0) where not known."""
+    return Outcome(info={"without image": {"digest": digest, "size": [*size]}})
+
+
 # ---- what extractors say -------------------------------------------------------------------------------------------
 
 

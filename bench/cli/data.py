@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bench.cli.evidence import export_run, import_run
 from bench.cli.options import json_option, online, print_json, table
 from bench.cli.say import say
 from bench.errors import EXIT_FINE, EXIT_INCOMPLETE
@@ -152,6 +153,10 @@ def preview(name: str, root: str | None, count: int, sheet: str, as_json: bool) 
         say(f"{one.id}  {one.prompt}")
         for line in _known(one):
             say(f"    {line}")
+
+
+data.add_command(export_run)
+data.add_command(import_run)
 
 
 def _known(sample: Any) -> list[str]:

@@ -84,7 +84,7 @@ def run(
     options.progress.line(f"writing the report to {report}")
     comparison = api.compare([r.path for r in runs], out=report, images=images)
     _print(comparison, runs, report, as_json)
-    return _holes(runs)
+    return holes(runs)
 
 
 def _is_study(systems: Sequence[str]) -> bool:
@@ -134,7 +134,7 @@ def _print(comparison: Any, runs: Sequence[Any], report: Path, as_json: bool) ->
     say(f"report: {page}")
 
 
-def _holes(runs: Sequence[Any]) -> int:
+def holes(runs: Sequence[Any]) -> int:
     """5 when an image is missing, failed or unreadable in a run that did not ask for `--only present`, and say so."""
     code = 0
     for one in runs:

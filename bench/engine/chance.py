@@ -57,6 +57,7 @@ class Matcher:
         self.samples: list[Sample] = []
 
     def see(self, slab: rows_of.Slab) -> None:
+        slab, _ = rows_of.evident(slab, [(key, "features") for key in self.extractors.values()])
         self.samples += slab.samples
         for text, key in self.extractors.items():
             self.images[text].append(slab.views[key]["features"])

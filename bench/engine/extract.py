@@ -22,7 +22,7 @@ from bench.engine.looks import Batch, Eye, Look, ahead, look
 from bench.engine.options import Options
 from bench.engine.plan import Plan, Row
 from bench.errors import Incomplete, StoreError
-from bench.types import Outcome, PixelFacts
+from bench.types import ImageRow, Outcome, PixelFacts, without_image
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def expected_inputs(rows: Sequence[Row], frame: pd.DataFrame, eye: Eye) -> tuple
     samples = {r.sample.id: r.sample for r in rows}
     fine = frame[frame["status"] == "ok"]
     return tuple(
-        input_digest(digest, eye.queries(samples[sample]))
-        for sample, digest in zip(fine["sample"], fine["digest"], strict=True)
+        input_digest(digest, eye.queries(samples[sample], ImageRow(sample, int(k), int(frame))))
+        for sample, k, frame, digest in zip(fine["sample"], fine["k"], fine["frame"], fine["digest"], strict=True)
     )
 
 
@@ -147,6 +147,8 @@ def _recorded(plan: Plan, todo: Todo) -> Iterator[Made]:
         first = part.iloc[0]
         digests = tuple(part["digest"]) if first["status"] == "ok" else None
         outcome = Outcome(path="\n".join(part["image"]), status=first["status"], reason=first["reason"])
+        if first["status"] == "ok" and not first["image"]:
+            outcome = without_image(first["digest"], (int(first["width"]), int(first["height"])))
         yield Made(row, outcome, digests)
 
 
@@ -155,7 +157,12 @@ def _see(task: tuple[Todo, Made], plan: Plan, cache: Cache) -> Seen:
     outcome, frames = settle(made, plan.folder)
     if made.digests is not None and made.digests != tuple(f.facts.digest for f in frames):
         raise Incomplete(_changed(made, outcome, plan))
-    looks = [tuple(look(todo.eyes, f.pixels, f.facts.digest, made.row.sample, cache)) for f in frames]
+    sample, k = made.row.sample, made.row.request.k
+    rows = [
+        ImageRow(sample.id, k, at, f.path, f.facts.digest, (f.facts.width, f.facts.height))
+        for at, f in enumerate(frames)
+    ]
+    looks = [tuple(look(todo.eyes, f.pixels, r, sample, cache)) for f, r in zip(frames, rows, strict=True)]
     return Seen(made.row, outcome, tuple((f.path, f.facts) for f in frames), tuple(looks))
 
 

@@ -45,7 +45,8 @@ class Frame:
 
     path: str
     """As recorded: relative to the run folder for generated images, absolute for existing ones."""
-    pixels: np.ndarray
+    pixels: Any
+    """uint8 (h, w, 3); None for an image that is not here."""
     facts: PixelFacts
 
 
@@ -166,12 +167,19 @@ def settle(made: Made, folder: Path) -> tuple[Outcome, list[Frame]]:
     outcome, row = made.outcome, made.row
     if outcome.status != "ok":
         return outcome, []
+    if outcome.image is None and outcome.path is None and "without image" in outcome.info:
+        return outcome, [_elsewhere(**outcome.info["without image"])]
     try:
         if outcome.image is not None:
             return _written(row, outcome, folder)
         return outcome, [_existing(p, folder) for p in (outcome.path or "").split("\n")]
     except BadImage as error:
         return Outcome(status="unreadable", reason=str(error), path=outcome.path, info=outcome.info), []
+
+
+def _elsewhere(digest: str, size: Sequence[int]) -> Frame:
+    """A frame that is not here, known by recorded evidence."""
+    return Frame("", None, PixelFacts(digest, size[0], size[1], 0, 0))
 
 
 def _existing(path: str, folder: Path) -> Frame:

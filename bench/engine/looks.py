@@ -13,14 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
 from bench.engine import views
 from bench.engine.cache import Cache
 from bench.engine.generate import input_digest
 from bench.errors import NotFinite
-from bench.types import Sample
+from bench.types import ImageRow, Sample
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,8 +44,10 @@ class Eye:
             self.extractor.load(self.device, self.dtype)
             self.loaded = True
 
-    def queries(self, sample: Sample | None) -> list[str]:
+    def queries(self, sample: Sample | None, row: ImageRow | None = None) -> list[str]:
         """What is asked about an image of this sample: part of the row's input digest."""
+        if self.extractor.of_rows:
+            return [f"row {row.name}"] if row is not None else []
         kind = self.extractor.query
         if kind is None or sample is None:
             return []
@@ -66,11 +67,14 @@ class Look:
     prepared: Any = None
 
 
-def look(eyes: Sequence[Eye], pixels: np.ndarray, digest: str, sample: Sample | None, cache: Cache) -> list[Look]:
-    """What each extractor needs of one decoded image; runs in a worker thread."""
+def look(eyes: Sequence[Eye], pixels: Any, row: ImageRow, sample: Sample | None, cache: Cache) -> list[Look]:
+    """What each extractor needs of one decoded image (None where it is not here); runs in a worker thread."""
     looks = []
     for eye in eyes:
-        made_from = input_digest(digest, eye.queries(sample))
+        made_from = input_digest(row.digest, eye.queries(sample, row))
+        if eye.extractor.of_rows:  # quicker asked than found
+            looks.append(Look(made_from, None, row))
+            continue
         found = cache.find(made_from, eye.key)
         looks.append(Look(made_from, found, None if found else eye.extractor.prepare_image(pixels)))
     return looks

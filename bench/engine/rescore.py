@@ -40,7 +40,7 @@ def rescore(paths: Sequence[Path], changes: Mapping[str, Any], options: Options,
     found = []
     for path in paths:
         with _explained(path):
-            found.append(_again(path, changes, options))
+            found.append(again(path, changes, options))
     if common:
         found = [(_set_metrics(plan), pool) for plan, pool in found]
     session = Session(options, Cache(options.root))
@@ -70,7 +70,7 @@ def _common(found: Sequence[Plan]) -> frozenset[str]:
     return keys
 
 
-def _again(path: Path, changes: Mapping[str, Any], options: Options) -> tuple[Plan, list[Member]]:
+def again(path: Path, changes: Mapping[str, Any], options: Options) -> tuple[Plan, list[Member]]:
     old = store.load(path) if store.is_run(path) else None
     if store.packed(path):
         raise StoreError("it is a pack, without its images; score the run that it was made of.")

@@ -225,7 +225,7 @@ def with_metrics(resolved: Resolved, spec: RunSpec) -> Resolved:
         elif one.text not in {a.text for a in asked}:
             asked.append(one)
     for one in asked:
-        problems += _gather(one, extractors)
+        problems += _gather(one, extractors, resolved)
     fail_on(list(dict.fromkeys(problems)))
     if not asked:
         raise UsageError("No metric of the panel can be computed here:", *notes[len(resolved.notes) :])
@@ -284,6 +284,11 @@ def _lacks(asked: Asked, resolved: Resolved, spec: RunSpec) -> str:
     """Why the dataset or the number of images does not allow this metric, and what would; '' when it does."""
     metric, subjects = asked.metric, {v.subject for v in asked.card.views.values()}
     rows = len(resolved.samples) * resolved.repeats
+    if getattr(resolved.generator, "evidence", "") and (view := _of_pixels(asked)):
+        return (
+            f"it looks at images ({view}), and of these there is recorded evidence alone; name 'recorded' as its "
+            "extractor, or leave it out."
+        )
     if "reference" in subjects and spec.reference != "others" and not has_reference(resolved.dataset, metric):
         return "it compares with reference images; add --reference DIR, statistics .npz or a dataset."
     if "own" in subjects and (without := sum(s.reference is None for s in resolved.samples)):
@@ -311,6 +316,16 @@ def _lacks(asked: Asked, resolved: Resolved, spec: RunSpec) -> str:
     return ""
 
 
+def _of_pixels(asked: Asked) -> str:
+    """What of a metric needs the run's images themselves; '' where nothing does."""
+    for view in asked.card.views.values():
+        if view.subject == "generated" and view.extractor is None:
+            return view.output
+        if view.subject == "generated" and not registry.load("extractor", parse(view.extractor or "").name).of_rows:
+            return str(view.extractor)
+    return ""
+
+
 def _smaller(asked: Asked) -> str:
     known = registry.parameters(type(asked.metric))
     for name in ("subset_size", "candidates"):
@@ -334,7 +349,7 @@ def _knows(sample: Sample, need: str) -> bool:
     return bool(getattr(sample, need))
 
 
-def _gather(asked: Asked, extractors: dict[str, Any]) -> list[str]:
+def _gather(asked: Asked, extractors: dict[str, Any], resolved: Resolved) -> list[str]:
     """Make the extractors that a metric's views name; returns what is wrong with them."""
     problems: list[str] = []
     for argument, view in asked.card.views.items():
@@ -344,6 +359,8 @@ def _gather(asked: Asked, extractors: dict[str, Any]) -> list[str]:
             text = plain("extractor", view.extractor)
             if text not in extractors:
                 extractors[text] = build("extractor", parse(text))
+                evidence = getattr(resolved.generator, "evidence", "")
+                extractors[text].attach(resolved.spec.label, evidence, resolved.every.values())
                 problems += extractors[text].problems()
             problems += _gives(view, extractors[text], argument, asked)
         except BenchError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,15 @@ def slabs(plan: Plan, keys: Sequence[str], common: frozenset[str] | None = None)
             slab = _part(slab, [i for i, key in enumerate(slab.keys) if key in common])
         if slab.keys:
             yield slab
+
+
+def evident(slab: Slab, wanted: Iterable[tuple[str, str]]) -> tuple[Slab, list[str]]:
+    """The rows of which all these (extractor key, output) are known, and the keys of the others."""
+    absent = [(output, slab.views[key].get("absent")) for key, output in wanted]
+    gone = {i for output, rows in absent if rows is not None for i, names in enumerate(rows) if output in names}
+    if not gone:
+        return slab, []
+    return _part(slab, [i for i in range(len(slab.keys)) if i not in gone]), [slab.keys[i] for i in sorted(gone)]
 
 
 def _part(slab: Slab, at: Sequence[int]) -> Slab:

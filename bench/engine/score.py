@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from bench import registry, store
-from bench.engine import judging, views
+from bench.engine import judging, recorded, views
 from bench.engine import rows as rows_of
 from bench.engine.chance import EXCHANGED, PERMUTATIONS, Matcher, permutable, permutation
 from bench.engine.looks import Eye
@@ -28,7 +28,7 @@ from bench.formats.images import decode
 from bench.registry import plain
 from bench.spec import digest, parse
 from bench.stats.bootstrap import estimate, interval
-from bench.types import MetricCard, OutputCard, Sample, Score
+from bench.types import MetricCard, OutputCard, Sample, Score, View
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class _Work:
     metric: Any
     twins: tuple[tuple[Any, Mapping[str, Sample]], ...]
     rows: list[tuple[str, Sample]] = field(default_factory=list)
+    lacking: set[str] = field(default_factory=set)
+    """Keys of rows with an image of which an extractor knows nothing."""
     """'sample#k' of what it was fed, in order: one entry an image, or a story for metrics that take stories whole."""
 
 
@@ -90,7 +92,7 @@ def score(
             for work in works:
                 _feed(work, slab, keys, beside, plan.folder)
             advance(len(slab.keys))
-        scored = Scored([], {}, {}, matcher.notes())
+        scored = Scored([], {}, {}, [*matcher.notes(), *recorded.remarks(plan, [eyes[text] for text in seen])])
         for work in works:
             _finish(work, plan, eyes, reference, outcomes, common, scored)
             store.crash_point("metric-scored")
@@ -111,8 +113,12 @@ def _threads(rows: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _looks(card: MetricCard) -> list[View]:
+    return [v for v in card.views.values() if v.subject == "generated" and v.extractor]
+
+
 def _generated(card: MetricCard) -> set[str]:
-    return {plain("extractor", v.extractor) for v in card.views.values() if v.subject == "generated" and v.extractor}
+    return {plain("extractor", v.extractor or "") for v in _looks(card)}
 
 
 def _extractors(card: MetricCard) -> list[str]:
@@ -134,6 +140,10 @@ def _feed(work: _Work, slab: rows_of.Slab, keys: Mapping[str, str], beside: rows
         return decode(store.image_path(folder, path))
 
     wanted = work.asked.card.views
+    of = dict(zip(slab.keys, slab.samples, strict=True))
+    seen = [(keys[plain("extractor", v.extractor or "")], v.output) for v in _looks(work.asked.card)]
+    slab, gone = rows_of.evident(slab, seen)
+    work.lacking.update(rows_of.row_key(key, of[key]) for key in gone)
     whole = rows_of.wholes(slab) if work.metric.frames else None
     if whole is None:
         rows = [(rows_of.row_key(k, s), s) for k, s in zip(slab.keys, slab.samples, strict=True)]
@@ -171,11 +181,11 @@ def _finish(
     scored.protocols[mark] = protocol
     note = judging.mark([eyes[e].extractor for e in _extractors(asked.card)], plan.resolved.generator)
     base = Score(asked.text, "", None, n=len(work.rows), policy=protocol["missing"], protocol=mark, note=note)
-    rows = Rows.of(outcomes, work.rows, plan.resolved.samples)
+    rows = Rows.of(outcomes, work.rows, plan.resolved.samples, work.lacking)
     try:
         metric.need(len(work.rows))
         if asked.card.scope == "set":
-            base = dataclasses.replace(base, n_missing=int((outcomes["status"] != "ok").sum()))
+            base = dataclasses.replace(base, n_missing=int((outcomes["status"] != "ok").sum()) + len(work.lacking))
             feed_reference(metric, asked.card, eyes, reference)
             block = blocks(plan.resolved.samples)
             block_of = np.array([block[sample.id] for _, sample in work.rows])
@@ -262,7 +272,7 @@ def _protocol(asked: Asked, plan: Plan, eyes: Mapping[str, Eye], reference: Refe
         "metric": spec.name,
         "version": card.version,
         "params": {k: v for k, v in params.items() if k != "version" and not k.endswith("extractor")},
-        "extractors": [views.extractor_protocol(eyes[e].extractor, eyes[e].dtype) for e in used],
+        "extractors": [views.stated_protocol(eyes[e].extractor, eyes[e].dtype) for e in used],
         "dataset": dataset_identity(resolved.dataset),
         "prompts": resolved.prompts,
         "repeats": resolved.repeats,

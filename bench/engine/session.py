@@ -45,10 +45,14 @@ class Session:
             for v in a.card.views.values()
             if v.extractor and v.subject in subjects
         ]
+        found = {}
         for text in dict.fromkeys(texts):
-            if text not in self.eyes:
-                self.eyes[text] = make_eye(resolved.extractors[text], self.options)
-        return {text: self.eyes[text] for text in dict.fromkeys(texts)}
+            extractor = resolved.extractors[text]
+            name = text if not extractor.of_rows else f"{text} of {resolved.spec.label} {id(extractor)}"
+            if name not in self.eyes:
+                self.eyes[name] = make_eye(extractor, self.options)
+            found[text] = self.eyes[name]
+        return found
 
 
 def beside_of(plan: Plan, asked: Sequence[Asked], session: Session) -> rows_of.Beside:

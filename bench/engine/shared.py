@@ -21,7 +21,7 @@ from bench.engine.options import Options
 from bench.engine.plan import SHARD_ROWS
 from bench.errors import BadImage
 from bench.spec import digest, text_digest
-from bench.types import PixelFacts
+from bench.types import ImageRow, PixelFacts
 
 
 def shared_folder(dataset_folder: Path) -> Path:
@@ -102,7 +102,8 @@ def _look_at(dataset: Any, todo: list[Any], files: dict[str, list[Path]], cache:
         except BadImage as error:
             raise BadImage(f"The reference set cannot be used: {error}") from error
         facts = facts_of(pixels)
-        return locator, facts, look(eyes, pixels, facts.digest, None, cache)
+        row = ImageRow("", path=locator, digest=facts.digest, size=(facts.width, facts.height))
+        return locator, facts, look(eyes, pixels, row, None, cache)
 
     everyone = [e for _, _, lacking in todo for e in lacking]
     window = 2 * max([e.batch_size for e in everyone], default=16) + 2 * options.threads

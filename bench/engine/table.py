@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,12 @@ class Rows:
     """(n,) row of each entry that the metric was fed."""
 
     @classmethod
-    def of(cls, outcomes: pd.DataFrame, fed: Sequence[tuple[str, Sample]], samples: Sequence[Sample]) -> Rows:
-        """From a run's outcomes (one a frame) and the entries ('sample#k', sample) fed to a metric."""
+    def of(
+        cls, outcomes: pd.DataFrame, fed: Sequence[tuple[str, Sample]], samples: Sequence[Sample],
+        lacking: Collection[str] = (),
+    ) -> Rows:  # fmt: skip
+        """From a run's outcomes (one a frame) and the entries ('sample#k', sample) fed to a metric; lacking: keys of
+        rows that have an image and no evidence, which are missing too."""
         known = {s.id: s for s in samples}
         keys = [f"{s}#{k}" for s, k in zip(outcomes["sample"], outcomes["k"], strict=True)]
         bad = (outcomes["status"] != "ok").groupby(pd.Series(keys, index=outcomes.index), sort=False).any()
@@ -39,7 +43,7 @@ class Rows:
         names = sorted({name for s in samples for name in s.tags})
         return cls(
             keys=kept,
-            missing=bad.loc[kept].to_numpy(),
+            missing=bad.loc[kept].to_numpy() | np.array([key in lacking for key in kept], dtype=bool),
             groups=np.array([s.group for s in of], dtype=object),
             tags={name: np.array([s.tags.get(name, "") for s in of], dtype=object) for name in names},
             where=np.array([place[key] for key, _ in fed], dtype=int),

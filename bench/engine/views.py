@@ -49,6 +49,13 @@ def extractor_protocol(extractor: Any, dtype: str) -> dict[str, Any]:
     return {"name": name, "version": extractor.version, "dtype": dtype, **extractor.identity()}
 
 
+def stated_protocol(extractor: Any, dtype: str) -> dict[str, Any]:
+    """As `extractor_protocol`, for the protocol of scores: evidence of one detector is of one protocol, whichever file
+    holds it."""
+    known = extractor_protocol(extractor, dtype)
+    return {**{k: known[k] for k in ("name", "version", "dtype")}, **extractor.protocol()}
+
+
 def write(path: Path, rows: Rows, **points: str) -> None:
     """One view file, atomically."""
     tensors = {name: _stored(name, value) for name, value in rows.outputs.items()}
@@ -130,6 +137,8 @@ def _mask(row: Mapping[str, Any]) -> np.ndarray:
 
 
 def _object(name: str, row: Any) -> Any:
+    if row is None:  # of an absent row
+        return None
     if name == "detections":
         return Detections(
             np.asarray(row["boxes"], dtype=np.float64).reshape(-1, 4), tuple(row["labels"]),

@@ -8,12 +8,12 @@ and stored, so that a metric added later finds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from bench.types import Sample
+from bench.types import ImageRow, Sample
 
 
 class Extractor:
@@ -32,8 +32,16 @@ class Extractor:
     it."""
     context: int = 0
     """Tokens of a text that it reads, its own marks included; 0: texts of any length."""
+    of_rows: ClassVar[bool] = False
+    """True when it answers for rows, whatever their pixels are (recorded evidence): a prepared image is an `ImageRow`,
+    and beside its outputs it gives `absent`: for each row the outputs of which it knows nothing. They are missing,
+    never empty."""
     caveat: str = ""
     """What readers of its numbers must know, e.g. 'random weights, seed 0'."""
+
+    def attach(self, label: str, evidence: str, samples: Iterable[Sample]) -> None:
+        """Called once before `problems` where it is used in a run: the run's label, the evidence that its system is
+        made of ('' where that is images), and all samples of the data set."""
 
     def problems(self) -> list[str]:
         """Sentences that say what is missing on this machine (weights, an optional package); empty when it can load."""
@@ -43,6 +51,14 @@ class Extractor:
         """All that changes its outputs: weights (sha256 or seed), preprocessing, dtype-independent. JSON-able.
         Cheap."""
         raise NotImplementedError
+
+    def protocol(self) -> Mapping[str, Any]:
+        """What of its identity says how it judges: the protocol of scores. Default: all of it."""
+        return self.identity()
+
+    def remarks(self, rows: Sequence[ImageRow]) -> list[str]:
+        """What a run of these images must tell of it (rows of a file that met no image, say)."""
+        return []
 
     def overlong(self, texts: Sequence[str]) -> int:
         """How many of these distinct texts are longer than `context`, so that their ends are not judged."""

@@ -71,6 +71,9 @@ class Generator:
     factors: ClassVar[tuple[str, ...]] = ()
     """Parameters by which replicates of one system differ (training seeds): factors of a run, left out of the system's
     name and kept in digests."""
+    evidence: str = ""
+    """Path of the recorded evidence that stands for its images, which are not here: outcomes are `without_image`, and
+    only extractors of rows can be asked."""
     batch_size: int = 16
     """How many requests the engine hands over at once."""
     judges: Sequence[str] = ()
