@@ -163,6 +163,7 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
     from bench.regression import forms
     from bench.regression.gate import gate as judge
     from bench.regression.policy import Policy, read_policy
+    from bench.regression.report import report
     from bench.regression.verdict import plain
 
     found = run_folders(runs, values["root"])
@@ -176,20 +177,61 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
     absent = [name for name in names if not files.path_of(home, name).is_file()]
     if absent:
         return _candidates(found[0], absent, home)
-    verdict = judge(found[0], [files.read(home, name) for name in names], policy, home=home)
+    held = [files.read(home, name) for name in names]
+    verdict = judge(found[0], held, policy, home=home)
     target = Path(values["verdict"] or Path(values["root"]) / "gates" / f"{'+'.join(names)}.json")
     forms.write(verdict, target, forms.as_json(verdict))
     if values["junit"]:
         forms.write(verdict, Path(values["junit"]), forms.junit(verdict, strict=values["strict"]))
     if values["summary"]:
         _append(Path(values["summary"]), forms.summary(verdict))
-    page = _report(verdict, found[0], names, home, values["report"]) if values["report"] else ""
+    page = report(verdict, found[0], held, home, Path(values["report"])) if values["report"] else None
     if as_json:
         print_json(plain(verdict))
     else:
         _say(verdict, target, page)
     strict = values["strict"] and verdict.outcome == "inconclusive"
     return EXIT_REGRESSED if strict else verdict.exit_code
+
+
+@gate.command()
+@click.argument("runs", nargs=-1)
+@click.option("--baseline", "name", required=True, help="Name of the baseline that the runs repeat.")
+@click.option("--policy", default="", help="Whose metrics are measured; default: gate.toml if it is there.")
+@click.option("--write", "put", is_flag=True, help="Write the noise floor into the baseline's file.")
+@folder_option
+@root_option
+@json_option
+def calibrate(runs: tuple[str, ...], name: str, policy: str, put: bool, folder: str, root: str, as_json: bool) -> None:
+    """Measure the noise of an unchanged model and propose margins, as a policy.
+
+    RUNS repeat the baseline and change nothing: other seeds, another machine, past runs. Without any, the seeds of the
+    baseline's own run are the repeats, where it has several images a prompt.
+    """
+    import dataclasses
+
+    from bench.cli.naming import run_folders
+    from bench.regression import baseline as files
+    from bench.regression.calibrate import calibrated, toml
+    from bench.regression.policy import Policy, read_policy
+
+    file = policy or ("gate.toml" if Path("gate.toml").is_file() else "")
+    home = Path(folder)
+    held = files.read(home, name)
+    folders = run_folders(runs, root) if runs else []
+    found = calibrated(held, folders, read_policy(file) if file else Policy(), home=home)
+    if put:
+        noise = {f"{n.metric}|{n.output}": {"sd": n.sd, "runs": float(n.runs)} for n in found if n.sd is not None}
+        kept = dataclasses.replace(held, noise={**held.noise, **noise})
+        _commit(files.write(kept, home, replace_it=True), "noise floor written")
+    if as_json:
+        print_json(found)
+        return
+    head = ["metric", "noise", "repeats", "error", "least margin", "prompts for half of it", "why"]
+    lines = [[n.label, _number(n.sd), str(n.runs), _number(n.error), _number(n.margin),
+              "–" if n.tighter is None else str(n.tighter), n.why] for n in found]  # fmt: skip
+    say(table(lines, head))
+    say("\n" + toml(found).rstrip())
 
 
 def _candidates(run: Path, names: list[str], home: Path) -> int:
@@ -214,26 +256,7 @@ def _append(path: Path, text: str) -> None:
             out.write(text + "\n")
 
 
-def _report(verdict: Any, run: Path, names: tuple[str, ...], home: Path, out: str) -> str:
-    """The comparison page of the run and its baselines; '' where they are not comparable."""
-    import tempfile
-
-    from bench import api
-    from bench.regression import baseline as files
-
-    if verdict.differences:
-        return ""
-    with tempfile.TemporaryDirectory() as scratch:
-        held = []
-        for name in names:
-            place = Path(scratch) / name
-            files.as_run(files.read(home, name), place, home, label=f"baseline {name}")
-            held.append(place)
-        comparison = api.compare([run, *held], baseline=f"baseline {names[0]}", force=True)
-        return str(api.report(comparison, out))
-
-
-def _say(verdict: Any, target: Path, page: str) -> None:
+def _say(verdict: Any, target: Path, page: Path | None) -> None:
     from bench.regression import forms
 
     say(forms.headline(verdict))

@@ -130,7 +130,7 @@ def _too_few(items: Sequence[Item], policy: Policy) -> list[Finding]:
 # ---- what is compared ----------------------------------------------------------------------------------------------
 
 
-def _rules(match: Match, policy: Policy) -> list[tuple[Rule, str, str]]:
+def rules_of(match: Match, policy: Policy) -> list[tuple[Rule, str, str]]:
     """(rule, metric, output) of the policy, or of the primary metrics where it names none."""
     if policy.rules:
         return [(rule, *named(match, rule)) for rule in policy.rules]
@@ -148,7 +148,7 @@ def _rules(match: Match, policy: Policy) -> list[tuple[Rule, str, str]]:
 def _cases(match: Match, baseline: Baseline, policy: Policy) -> tuple[list[_Case], list[Finding]]:
     cases: list[_Case] = []
     findings: list[Finding] = []
-    for rule, metric, output in _rules(match, policy):
+    for rule, metric, output in rules_of(match, policy):
         try:
             one = asked(match, metric, output)
             cases += _of(match, baseline, rule, one)
