@@ -28,6 +28,11 @@ ALIASES: dict[str, str] = {
     "r-precision-at-5": "r-precision(candidates=100,top=5)",
     "lpips-diversity": "caption-diversity(extractor=lpips,distance=squared)",
     "eccv-retrieval": "retrieval(positives=group)",
+    "geneval-tasks": "geneval(tasks=true)",
+    "hpsv2-preference": "preference-accuracy(extractor=open-clip(model=ViT-H-14,"
+    "pretrained=HPS_v2.1_compressed.pt),of=features,ties=hpsv2)",
+    "pickscore-preference": "preference-accuracy(extractor=open-clip(model=ViT-H-14,"
+    "pretrained=PickScore_v1.safetensors),of=features,ties=pickscore)",
 }
 
 PANELS: dict[str, tuple[str, ...]] = {

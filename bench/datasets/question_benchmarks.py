@@ -4,11 +4,13 @@ imagereward, hpdv2."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from bench.datasets.official import Official
 from bench.formats.question_sets import (
     TIFA_PARTS,
+    Preference,
     read_dpg,
     read_dsg,
     read_genai,
@@ -76,23 +78,38 @@ class GenAiBench(Official):
         return (s for s in read_genai(reading) if asked == "all" or asked in s.tags.get("skills", "").split(", "))
 
 
-@register("dataset", "imagereward", summary="ImageReward's test split: 466 prompts whose images people put in order")
-class ImageReward(Official):
-    """Prompts, with images and ranks in their tags. root: the folder of test.json; default: as linked."""
+class _Ranked(Official):
+    """Prompts, with the names of their images and people's ranks in their tags.
 
-    def __init__(self, root: str | None = None, reference: str | None = None) -> None:
+    images: the folder that the file's names are in: then a sample an image, which is its reference, with its rank.
+    """
+
+    def __init__(self, root: str | None = None, images: str | None = None, reference: str | None = None) -> None:
         super().__init__(root, reference)
+        self.images = Path(str(images)).expanduser() if images not in (None, "", "none") else None
 
     def read(self, reading: Reading) -> Iterable[Sample]:
-        return (one.sample() for one in read_imagereward(reading))
+        for one in self.rankings(reading):
+            yield from [one.sample()] if self.images is None else one.samples(self.images)
+
+    def rankings(self, reading: Reading) -> Iterable[Preference]:
+        """The prompts of the file."""
+        raise NotImplementedError
+
+
+@register("dataset", "imagereward", summary="ImageReward's test split: 466 prompts whose images people put in order")
+class ImageReward(_Ranked):
+    """Prompts, with images and ranks in their tags; with images=FOLDER a sample an image. root: the folder of
+    test.json; default: as linked."""
+
+    def rankings(self, reading: Reading) -> Iterable[Preference]:
+        return read_imagereward(reading)
 
 
 @register("dataset", "hpdv2", summary="HPDv2's test split: prompts whose images people put in order")
-class HpdV2(Official):
-    """Prompts, with images and ranks in their tags. root: the folder of test.json; default: as linked."""
+class HpdV2(_Ranked):
+    """Prompts, with images and ranks in their tags; with images=FOLDER a sample an image. root: the folder of
+    test.json; default: as linked."""
 
-    def __init__(self, root: str | None = None, reference: str | None = None) -> None:
-        super().__init__(root, reference)
-
-    def read(self, reading: Reading) -> Iterable[Sample]:
-        return (one.sample() for one in read_hpd(reading))
+    def rankings(self, reading: Reading) -> Iterable[Preference]:
+        return read_hpd(reading)

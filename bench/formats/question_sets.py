@@ -236,6 +236,15 @@ class Preference:
         told = {"generations": json.dumps(self.images), "ranking": json.dumps(self.ranks)}
         return Sample(self.id, self.prompt, tags=told)
 
+    def samples(self, folder: Path) -> list[Sample]:
+        """Each of its images as the reference of a sample `<id>/<place>` of one group, with its rank as a tag."""
+        return [
+            Sample(
+                f"{self.id}/{at}", self.prompt, reference=str(folder / name), group=self.id, tags={"rank": str(rank)}
+            )
+            for at, (name, rank) in enumerate(zip(self.images, self.ranks, strict=True))
+        ]
+
 
 def read_imagereward(reading: Reading) -> Iterator[Preference]:
     """data/test.json: [{id, prompt, generations, ranking}]."""

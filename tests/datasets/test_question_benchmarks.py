@@ -211,6 +211,21 @@ def test_rankings(tmp_path):
     assert kinds(ImageReward(str(tmp_path))) == {"bad-value": (2, True)}
 
 
+def test_ranked_images_are_samples_where_their_folder_is_named(tmp_path):
+    (tmp_path / "test.json").write_text(json.dumps([RANKED, {**RANKED, "id": "0-2"}]))
+    (tmp_path / "pictures").mkdir()
+    for name in RANKED["generations"]:
+        (tmp_path / "pictures" / name).write_bytes(name.encode())
+    ranked = ImageReward(str(tmp_path), images=str(tmp_path / "pictures"))
+    every = ranked.samples
+    assert [s.id for s in every] == [f"0-{p}/{k}" for p in (1, 2) for k in range(3)]
+    assert [s.tags["rank"] for s in every[:3]] == ["1", "2", "2"] and {s.group for s in every} == {"0-1", "0-2"}
+    assert every[1].reference == str(tmp_path / "pictures" / "b.webp") and every[1].prompt == "a cat"
+    alone = ImageReward(str(tmp_path))
+    assert len(alone.samples) == 2 and alone.identity()["label"] == "imagereward"
+    assert alone.identity()["samples"] != ranked.identity()["samples"]
+
+
 # ---- the real files --------------------------------------------------------------------------------------------------
 
 

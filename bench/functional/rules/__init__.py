@@ -19,13 +19,16 @@ from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verd
 from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial
 from bench.functional.rules.paintskills import paintskills_count, paintskills_object, paintskills_spatial
 from bench.functional.rules.positions import PUBLISHED, STORED, Verdicts, judged, position_verdicts
+from bench.functional.rules.preferences import OVER_PROMPTS, PREFERENCE_TIES, preference_accuracy, preference_pairs
 from bench.functional.rules.questions import ancestors, counted_answers, dsg, tifa, vqa_score
 from bench.functional.rules.soa import soa
 from bench.functional.rules.tise import counting_rmse, positional_alignment, ranking_score
 from bench.functional.rules.visor import VISOR_SPREAD, visor
 
 __all__ = [
+    "OVER_PROMPTS",
     "PEOPLE",
+    "PREFERENCE_TIES",
     "PUBLISHED",
     "STORED",
     "VISOR_SPREAD",
@@ -51,6 +54,8 @@ __all__ = [
     "paintskills_spatial",
     "position_verdicts",
     "positional_alignment",
+    "preference_accuracy",
+    "preference_pairs",
     "ranking_score",
     "soa",
     "three_in_one",
