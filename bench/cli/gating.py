@@ -162,7 +162,6 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
     from bench.regression import baseline as files
     from bench.regression import forms
     from bench.regression.gate import gate as judge
-    from bench.regression.policy import Policy, read_policy
     from bench.regression.report import report
     from bench.regression.verdict import plain
 
@@ -171,8 +170,7 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
         raise UsageError(f"A gate judges one run, and {len(found)} were given; gate them one by one.")
     if len(set(names)) != len(names):
         raise UsageError("A baseline was named twice; each is held against once.")
-    policy_file = values["policy"] or ("gate.toml" if Path("gate.toml").is_file() else "")
-    policy = read_policy(policy_file) if policy_file else Policy()
+    policy = _policy(values["policy"])
     home = Path(values["folder"])
     absent = [name for name in names if not files.path_of(home, name).is_file()]
     if absent:
@@ -213,13 +211,11 @@ def calibrate(runs: tuple[str, ...], name: str, policy: str, put: bool, folder: 
     from bench.cli.naming import run_folders
     from bench.regression import baseline as files
     from bench.regression.calibrate import calibrated, toml
-    from bench.regression.policy import Policy, read_policy
 
-    file = policy or ("gate.toml" if Path("gate.toml").is_file() else "")
     home = Path(folder)
     held = files.read(home, name)
     folders = run_folders(runs, root) if runs else []
-    found = calibrated(held, folders, read_policy(file) if file else Policy(), home=home)
+    found = calibrated(held, folders, _policy(policy), home=home)
     if put:
         noise = {f"{n.metric}|{n.output}": {"sd": n.sd, "runs": float(n.runs)} for n in found if n.sd is not None}
         kept = dataclasses.replace(held, noise={**held.noise, **noise})
@@ -232,6 +228,60 @@ def calibrate(runs: tuple[str, ...], name: str, policy: str, put: bool, folder: 
               "–" if n.tighter is None else str(n.tighter), n.why] for n in found]  # fmt: skip
     say(table(lines, head))
     say("\n" + toml(found).rstrip())
+
+
+@gate.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--policy", default="", help="Whose margins are audited; default: gate.toml if it is there.")
+@click.option("--drop", "drops", multiple=True, type=click.FloatRange(min=0, min_open=True),
+              help="A planted drop, in margins; may be repeated. Default: 0.5, 1 and 2.")
+@click.option("--trials", type=click.IntRange(min=20), default=400, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Of the trials.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@root_option
+@json_option
+def audit(
+    runs: tuple[str, ...], policy: str, drops: tuple[float, ...], trials: int, seed: int, quiet: bool, root: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Say how often a policy would be wrong: false alarms and power, by repeats of one model against each other.
+
+    RUNS are two or more runs of an unchanged model. Prompts are drawn again in every trial, and drops are planted.
+    """
+    from bench import store
+    from bench.cli.naming import run_folders
+    from bench.cli.progress import progress
+    from bench.regression.audit import DROPS, audited, work
+
+    rules, repeats = _policy(policy), [store.load(run) for run in run_folders(runs, root)]
+    shown = progress(quiet)
+    click.get_current_context().call_on_close(shown.close)
+    shown.phase("", "audit", work(rules, drops or DROPS, trials))
+    found = audited(repeats, rules, drops=drops or DROPS, trials=trials, seed=seed, advance=shown.advance)
+    shown.close()
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found.runs} repeats, {found.prompts} prompts, {trials} trials; blocking: {', '.join(found.blocking)}")
+    say(f"false alarms: {_rate(found.false_alarms)}; unchanged and inconclusive: {_rate(found.unsure)}")
+    head = ["metric", "planted drop", "in margins", "not passed", "called regressed"]
+    lines = [[p.label, _number(p.drop), f"{p.margins:g}" if p.margins else "as printed", _rate(p.not_passed),
+              _rate(p.regressed)] for p in found.power]  # fmt: skip
+    say(table(lines, head))
+    for line in found.left_out:
+        say(f"left out: {line}")
+
+
+def _rate(rate: Any) -> str:
+    return f"{100 * rate.share:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+
+
+def _policy(text: str) -> Any:
+    """The policy of a file, of gate.toml where it is there, or the one without rules."""
+    from bench.regression.policy import Policy, read_policy
+
+    file = text or ("gate.toml" if Path("gate.toml").is_file() else "")
+    return read_policy(file) if file else Policy()
 
 
 def _candidates(run: Path, names: list[str], home: Path) -> int:
