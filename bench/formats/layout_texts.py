@@ -7,7 +7,6 @@ where names become too long. A name that fits several prompts is none's.
 from __future__ import annotations
 
 import re
-import statistics
 import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -124,7 +123,7 @@ def _dealt(found: Mapping[tuple[str, str], list[tuple[int, str]]], texts: Mappin
     claims: list[Claim] = []
     for (category, text), files in found.items():
         ids = texts[category].owners[text]
-        each = statistics.median_high(counts) if counts else max(1, len(files) // len(ids))
+        each = sorted(counts)[len(counts) // 2] if counts else max(1, len(files) // len(ids))
         for place, (number, file) in enumerate(sorted(files)):
             at = min(place // each, len(ids) - 1) if len(ids) > 1 else 0
             claims.append((ids[at], place - at * each if through or len(ids) > 1 else number, file))

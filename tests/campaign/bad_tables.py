@@ -5,6 +5,7 @@ from __future__ import annotations
 import bad_archives
 import bad_disks
 import bad_images
+import bad_layouts
 import bad_makers
 import bad_names
 import bad_prompts
@@ -16,6 +17,7 @@ from bad_case import Case
 TABLES: dict[str, list[Case]] = {
     "Images": bad_images.CASES,
     "Names of files": bad_names.CASES,
+    "Layouts of benchmarks' scripts": bad_layouts.CASES,
     "Prompts and tables": bad_prompts.CASES,
     "Studies and options": bad_settings.CASES,
     "Programs and functions that make images": bad_makers.CASES,
