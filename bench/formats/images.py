@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from bench.errors import BadImage
-from bench.formats.tiles import Tile, split
+from bench.formats.tiles import KEPT, split
 
 EXTENSIONS = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .mpo .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .jp2 .avif".split()
@@ -44,17 +44,20 @@ def decode(source: str | Path | bytes) -> np.ndarray:
         return _decoded(source, f"The image of {len(source)} bytes")
     file, tile = split(source)
     name = f"The image '{file}'"
-    return _decoded(_read(file, name), name, tile)
+
+    def whole() -> np.ndarray:
+        return _decoded(_read(file, name), name)
+
+    return whole() if tile is None else tile.cut(KEPT.picture(file, whole), name).copy()
 
 
-def _decoded(data: bytes, name: str, tile: Tile | None = None) -> np.ndarray:
+def _decoded(data: bytes, name: str) -> np.ndarray:
     if not data:
         raise BadImage(f"{name} is empty (0 bytes); make it again or remove it.")
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as image:
             _check_size(image, name)
-            pixels = from_pil(image, name)
-            return pixels if tile is None else np.ascontiguousarray(tile.cut(pixels, name))
+            return from_pil(image, name)
     except BadImage:
         raise
     except (UnidentifiedImageError, KeyError):

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,3 +76,46 @@ def split(path: str | Path) -> tuple[str, Tile | None]:
 def file_of(path: str | Path) -> Path:
     """The file that a recorded path is or lies in."""
     return Path(split(path)[0])
+
+
+# ---- the picture behind several tiles --------------------------------------------------------------------------------
+
+
+class Kept:
+    """The last pictures with tiles, decoded or on the way: tiles are asked for one after the other, by many threads."""
+
+    MOST = 2
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget them all."""
+        self.lock = threading.Lock()
+        self.pictures: OrderedDict[tuple[str, int, int, int], Future[np.ndarray]] = OrderedDict()
+
+    def picture(self, file: str, decode: Callable[[], np.ndarray]) -> np.ndarray:
+        """What `decode` makes of a file, shared and not to be written to; made once while the file is the same one."""
+        try:
+            place = os.stat(file)
+        except (OSError, ValueError):
+            return decode()  # says what is wrong
+        key = (file, place.st_ino, place.st_size, place.st_mtime_ns)
+        with self.lock:
+            first = key not in self.pictures
+            made = self.pictures.setdefault(key, Future())
+            self.pictures.move_to_end(key)
+            while len(self.pictures) > self.MOST:
+                self.pictures.popitem(last=False)
+        if first:
+            try:
+                made.set_result(decode())
+            except BaseException as error:
+                made.set_exception(error)
+                with self.lock:
+                    self.pictures.pop(key, None)
+        return made.result()
+
+
+KEPT = Kept()
+os.register_at_fork(after_in_child=KEPT.renew)  # a child has none of the threads that may be at it

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.errors import BadImage, UsageError
+from bench.formats import images
 from bench.formats.folders import image_digest, list_images
 from bench.formats.images import decode, encode_png
-from bench.formats.tiles import Tile, file_of, grid, split
+from bench.formats.tiles import KEPT, Tile, file_of, grid, split
 
 
 def picture(columns: int = 2, rows: int = 2, side: int = 4) -> np.ndarray:
@@ -44,10 +47,31 @@ def file(tmp_path):
 def test_tiles_are_those_of_the_published_script(file, side):
     for tile in grid("2x2", side):
         cut = decode(f"{file}{tile}")
-        assert cut.shape == (4, 4, 3) and cut.flags.c_contiguous
+        assert cut.shape == (4, 4, 3) and cut.flags.c_contiguous and cut.flags.writeable
         np.testing.assert_array_equal(cut, published(file, 4, tile.number))
         np.testing.assert_array_equal(cut, decode(Path(f"{file}{tile}")))
     assert decode(file).shape == (8, 8, 3)
+
+
+def test_a_picture_is_decoded_once_for_its_tiles(tmp_path, monkeypatch):
+    """Whatever thread comes first; a changed file is another picture, and no one's tile is another one's memory."""
+    read: list[str] = []
+    own = images._read
+    monkeypatch.setattr(images, "_read", lambda path, name: (read.append(path), own(path, name))[1])
+    for n in range(6):
+        (tmp_path / f"{n}.png").write_bytes(encode_png(picture() + np.uint8(n)))
+    names = [f"{tmp_path}/{n}.png{tile}" for n in range(6) for tile in grid("2x2")]
+    with ThreadPoolExecutor(4) as pool:
+        cut = list(pool.map(decode, names))
+    assert [int(one[1, 1, 0]) for one in cut] == [10 * (k + 1) + n for n in range(6) for k in range(4)]
+    assert 6 <= len(read) <= 10 and len(KEPT.pictures) <= KEPT.MOST
+    read.clear()
+    last = [decode(f"{tmp_path}/5.png{tile}") for tile in grid("2x2")]
+    last[0][:] = 77
+    assert decode(f"{tmp_path}/5.png#tile=2x2:0")[1, 1, 0] == 15 and len(read) <= 1
+    (tmp_path / "5.png").write_bytes(encode_png(picture() + np.uint8(9)))
+    os.utime(tmp_path / "5.png", ns=(1, 1))
+    assert decode(f"{tmp_path}/5.png#tile=2x2:0")[1, 1, 0] == 19
 
 
 def test_columns_come_before_rows(tmp_path):
