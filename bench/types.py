@@ -6,6 +6,7 @@ class of its room.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,8 +16,9 @@ import numpy as np
 Box = tuple[float, float, float, float]
 """xyxy in pixels: left, top, right, bottom."""
 
-Subject = Literal["generated", "reference", "own", "prompt", "captions", "sample", "input"]
-"""own: the reference image of the row's own sample; reference: the dataset's reference images as a set."""
+Subject = Literal["generated", "reference", "own", "prompt", "captions", "negatives", "sample", "input"]
+"""own: the reference image of the row's own sample; reference: the dataset's reference images as a set; negatives: the
+false captions of its sample."""
 Output = Literal["image", "facts", "features", "logits", "map", "detections", "answers", "text", "truth", "masks"]
 Scope = Literal["sample", "group", "gallery", "set"]
 Direction = Literal["higher", "lower", "none"]
@@ -103,6 +105,18 @@ class Sample:
             object.__setattr__(self, "group", self.id)
         if not self.meaning:
             object.__setattr__(self, "meaning", normalised(self.prompt))
+
+    @property
+    def negatives(self) -> tuple[str, ...]:
+        """Captions that are false of its image: the tag `negatives` (a JSON list of texts), else `negative` (one)."""
+        given = self.tags.get("negatives", "")
+        try:
+            found = json.loads(given) if given.startswith("[") else None
+        except ValueError:
+            found = None
+        if isinstance(found, list) and all(isinstance(t, str) for t in found):
+            return tuple(t for t in found if t.strip())
+        return tuple(t for t in (given or self.tags.get("negative", ""),) if t.strip())
 
 
 def normalised(text: str) -> str:

@@ -118,6 +118,7 @@ def rows(view: View, n: int, seed: int = 0, classes: int = CLASSES) -> Any:
         ("captions", "features"): lambda: [
             torch.stack([shared[i] + x for x in random_rows(3, WIDTH, seed + 6 + i)]) for i in range(n)
         ],
+        ("negatives", "features"): lambda: [random_rows((i + 1) % 4, WIDTH, seed + 500 + i) for i in range(n)],
         ("generated", "image"): lambda: [picture(i, seed) for i in range(n)],
         ("own", "image"): lambda: [picture(i, seed + 1) for i in range(n)],
         ("generated", "map"): lambda: random_rows(n, 64, seed + 7).reshape(n, 8, 8),

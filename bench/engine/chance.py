@@ -18,7 +18,7 @@ from bench.spec import text_digest
 from bench.types import Sample, View
 
 PERMUTATIONS = 2
-EXCHANGED = frozenset({"prompt", "captions", "sample", "own"})
+EXCHANGED = frozenset({"prompt", "captions", "negatives", "sample", "own"})
 """Subjects that belong to the sample and not to the image."""
 SHIFTS = (1, -1, 2, -2, 3, -3)
 

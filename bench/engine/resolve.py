@@ -369,7 +369,7 @@ def _gather(asked: Asked, extractors: dict[str, Any], resolved: Resolved) -> lis
 
 
 def _gives(view: View, extractor: Any, argument: str, asked: Asked) -> list[str]:
-    texts = view.subject in ("prompt", "captions")
+    texts = view.subject in ("prompt", "captions", "negatives")
     offered = extractor.text_outputs if texts else extractor.image_outputs
     if view.output in offered:
         return []

@@ -93,6 +93,13 @@ class Beside:
         found = [self.table[extractor][c][output] for c in sample.captions]
         return torch.stack(found) if output in views.TENSORS else found
 
+    def negatives(self, extractor: str, output: str, sample: Sample) -> Any:
+        """The same of its false captions, of which there may be none: (0, ...) then."""
+        found = [self.table[extractor][c][output] for c in sample.negatives]
+        if found or output not in views.TENSORS:
+            return torch.stack(found) if output in views.TENSORS else found
+        return self.prompt(extractor, output, sample)[None][:0]
+
 
 def outcomes(plan: Plan) -> pd.DataFrame:
     """All outcomes of a run in plan order; Incomplete when a shard is absent."""
@@ -206,8 +213,10 @@ def _told(view: View, samples: Sequence[Sample], beside: Beside) -> Any:
     if view.output == "masks":
         return [beside.masks(s) for s in samples]
     if view.output == "text":
-        return [s.prompt if view.subject == "prompt" else list(s.captions) for s in samples]
+        texts = {"prompt": lambda s: s.prompt, "negatives": lambda s: list(s.negatives)}
+        return [texts.get(view.subject, lambda s: list(s.captions))(s) for s in samples]
     if view.subject == "prompt":
         found = [beside.prompt(extractor, view.output, s) for s in samples]
         return torch.stack(found) if view.output in views.TENSORS else found
-    return [beside.captions(extractor, view.output, s) for s in samples]
+    read = beside.negatives if view.subject == "negatives" else beside.captions
+    return [read(extractor, view.output, s) for s in samples]

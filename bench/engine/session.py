@@ -24,7 +24,8 @@ from bench.engine.shared import image_files, text_view
 from bench.registry import plain
 from bench.spec import digest
 
-SUBJECTS = ("generated", "reference", "own", "prompt", "captions")
+TEXTS = ("prompt", "captions", "negatives")
+SUBJECTS = ("generated", "reference", "own", *TEXTS)
 """Subjects that extractors look at or read."""
 
 
@@ -59,7 +60,7 @@ def beside_of(plan: Plan, asked: Sequence[Asked], session: Session) -> rows_of.B
     """The texts and the samples' own references of a run as each extractor sees them."""
     table = {
         text: text_view(_read_by(text, plan, asked), eye, plan.folder.parent, session.cache, session.options)
-        for text, eye in session.eyes_of(plan.resolved, asked, ("prompt", "captions")).items()
+        for text, eye in session.eyes_of(plan.resolved, asked, TEXTS).items()
     }
     store.crash_point("shared-done")
     return rows_of.Beside(table, _owned(plan, asked, session), plan.resolved.dataset.load_image)
@@ -85,7 +86,7 @@ def _owned(plan: Plan, asked: Sequence[Asked], session: Session) -> dict[str, An
 def overlong_texts(plan: Plan, asked: Sequence[Asked], session: Session) -> list[str]:
     """A line for each extractor that does not read some texts to their end."""
     found = []
-    for text, eye in session.eyes_of(plan.resolved, asked, ("prompt", "captions")).items():
+    for text, eye in session.eyes_of(plan.resolved, asked, TEXTS).items():
         texts = list(dict.fromkeys(_read_by(text, plan, asked)))
         if cut := eye.extractor.overlong(texts):
             found.append(
@@ -96,7 +97,7 @@ def overlong_texts(plan: Plan, asked: Sequence[Asked], session: Session) -> list
 
 
 def _read_by(extractor: str, plan: Plan, asked: Sequence[Asked]) -> list[str]:
-    """The prompts of a run, and the captions where a metric asks this extractor for them."""
+    """The prompts of a run, and the captions, true or false, where a metric asks this extractor for them."""
     subjects = {
         v.subject
         for a in asked
@@ -105,7 +106,8 @@ def _read_by(extractor: str, plan: Plan, asked: Sequence[Asked]) -> list[str]:
     }
     samples = plan.resolved.samples
     captions = [c for s in samples for c in s.captions] if "captions" in subjects else []
-    return [*(s.prompt for s in samples), *captions]
+    negatives = [c for s in samples for c in s.negatives] if "negatives" in subjects else []
+    return [*(s.prompt for s in samples), *captions, *negatives]
 
 
 def reference_of(

@@ -143,4 +143,4 @@ def keep_samples(name: str, samples: Iterable[Sample], public: Iterable[str] = (
 def _texts(sample: Sample) -> Iterable[str]:
     files = (Path(p).stem for p in (sample.reference, sample.input_image) if p)
     asked = (q.text for q in sample.questions)
-    return (sample.id, sample.prompt, *sample.captions, sample.group, sample.meaning, *files, *asked)
+    return (sample.id, sample.prompt, *sample.captions, *sample.negatives, sample.group, sample.meaning, *files, *asked)

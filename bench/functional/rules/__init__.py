@@ -18,6 +18,7 @@ from bench.functional.rules.compbench import (
 from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verdict
 from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial
 from bench.functional.rules.paintskills import paintskills_count, paintskills_object, paintskills_spatial
+from bench.functional.rules.pairs import PAIR_TIES, caption_credit, winoground
 from bench.functional.rules.positions import PUBLISHED, STORED, Verdicts, judged, position_verdicts
 from bench.functional.rules.preferences import OVER_PROMPTS, PREFERENCE_TIES, preference_accuracy, preference_pairs
 from bench.functional.rules.questions import ancestors, counted_answers, dsg, tifa, vqa_score
@@ -27,6 +28,7 @@ from bench.functional.rules.visor import VISOR_SPREAD, visor
 
 __all__ = [
     "OVER_PROMPTS",
+    "PAIR_TIES",
     "PEOPLE",
     "PREFERENCE_TIES",
     "PUBLISHED",
@@ -37,6 +39,7 @@ __all__ = [
     "Verdicts",
     "ancestors",
     "blip_vqa",
+    "caption_credit",
     "compbench_numeracy",
     "compbench_spatial",
     "compbench_spatial_3d",
@@ -62,4 +65,5 @@ __all__ = [
     "tifa",
     "visor",
     "vqa_score",
+    "winoground",
 ]
