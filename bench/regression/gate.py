@@ -308,7 +308,7 @@ def _falls(match: Match, values: pd.DataFrame, sign: int, count: int, beyond: fl
 
 
 def _broken(match: Match, baseline: Baseline, policy: Policy) -> list[Finding]:
-    """Prompts that fell by more than a rule's severity."""
+    """Prompts that fell by more than a rule's severity, which blocks even where the mean is advisory."""
     found = []
     for rule in policy.rules:
         if rule.severity is None:
@@ -323,9 +323,7 @@ def _broken(match: Match, baseline: Baseline, policy: Policy) -> list[Finding]:
         if count > rule.most:
             falls = _falls(match, values, one.sign, WORST, rule.severity)
             told = f"{count} prompts lost more than {rule.severity:g} in {one.name} against {baseline.name}"
-            found.append(Finding(
-                "severity", "regressed" if rule.blocking else "pass", f"{told}; {rule.most} may.", falls
-            ))  # fmt: skip
+            found.append(Finding("severity", "regressed", f"{told}; {rule.most} may.", falls))
     return found
 
 

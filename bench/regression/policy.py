@@ -12,7 +12,7 @@ output = "value"             # where a metric has several
 margin = 0.02                # in units of the metric, the drop that is still accepted; or
 margin_sd = 0.2              # in standard deviations of the prompts' differences
 blocking = true              # false: told, and without effect
-severity = 0.5               # a drop of a single prompt that counts as a break
+severity = 0.5               # a drop of a single prompt that counts as a break; blocks even where the mean is advisory
 most = 0                     # prompts that may break
 slices = ["kind"]            # tags whose values are looked at one by one, never blocking
 """
@@ -49,7 +49,7 @@ class Rule:
     """In standard deviations of the prompts' differences."""
     blocking: bool = True
     severity: float | None = None
-    """A prompt that falls by more than this has broken."""
+    """A prompt that falls by more than this has broken, which blocks whatever `blocking` says of the mean."""
     most: int = 0
     """Prompts that may break."""
     slices: tuple[str, ...] = ()
