@@ -40,6 +40,11 @@ PANELS: dict[str, tuple[str, ...]] = {
     "coco-30k": ("fid", "is", "clipscore"),
     "alignment": ("clipscore", "r-precision", "retrieval"),
     "rules": ("object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap"),
+    "recorded-boxes": (
+        "geneval(extractor=recorded)", "visor(extractor=recorded)", "t2i-compbench-spatial(extractor=recorded)",
+        "hrs-spatial(extractor=recorded)", "paintskills-spatial(extractor=recorded)",
+        "t2i-compbench-numeracy(extractor=recorded)", "object-presence(extractor=recorded)",
+    ),
     "scenes": (
         "object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap",
         "clipscore(extractor=scene-clip)", "r-precision(extractor=scene-clip)",

@@ -135,7 +135,8 @@ def _print(comparison: Any, runs: Sequence[Any], report: Path, as_json: bool) ->
 
 
 def holes(runs: Sequence[Any]) -> int:
-    """5 when an image is missing, failed or unreadable in a run that did not ask for `--only present`, and say so."""
+    """5 when an image is missing, failed or unreadable in a run that did not ask for `--only present`, or has no
+    recorded evidence, and say so."""
     code = 0
     for one in runs:
         lacking = {k: one.counts[k] for k in _HOLES if one.counts.get(k)}
@@ -147,4 +148,9 @@ def holes(runs: Sequence[Any]) -> int:
                 "is there.",
                 err=True,
             )
+        bad = sum(n for status, n in one.counts.items() if status != "ok")
+        blind = max((s.n_missing for s in one.scores if "recorded" in s.metric), default=bad) - bad
+        if blind > 0:
+            code = EXIT_INCOMPLETE
+            say(f"incomplete: {one.label} lacks recorded evidence of {blind} images, which count as missing.", err=True)
     return code

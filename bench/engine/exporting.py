@@ -147,8 +147,8 @@ def keep(paths: Sequence[Path], root: Path) -> Path:
 
 TRIED: dict[str, tuple[str, ...]] = {
     "detections": (
-        "geneval", "visor", "t2i-compbench-spatial", "paintskills-spatial", "object-presence", "counting",
-        "attribute-binding", "spatial-relation", "box-overlap",
+        "geneval", "visor", "t2i-compbench-spatial", "hrs-spatial", "paintskills-spatial", "t2i-compbench-numeracy",
+        "object-presence", "counting", "attribute-binding", "box-overlap",
     ),
     "answers": ("tifa", "dsg", "blip-vqa"),
     "features": ("clipscore", "r-precision", "retrieval"),

@@ -16,7 +16,7 @@ import torch
 from bench.errors import BenchError, DataError, Incomplete, UsageError, did_you_mean
 from bench.extractors.base import Extractor
 from bench.formats.evidence import Evidence, Index, by_names, labels_of, read_all
-from bench.formats.evidence_boxes import OUTSIDE
+from bench.formats.evidence_boxes import OUTSIDE, naming
 from bench.formats.evidence_told import answered
 from bench.registry import register
 from bench.spec import digest
@@ -45,6 +45,7 @@ class Recorded(Extractor):
         self.label, self.given = "", ""
         self.samples: tuple[Sample, ...] = ()
         self.names: Mapping[str, str] = {}
+        self._name = naming(self.names)
         self.image_outputs = ("detections", "answers", *_ARRAYS)
         self.text_outputs = ("features",)
 
@@ -53,6 +54,7 @@ class Recorded(Extractor):
     def attach(self, label: str, evidence: str, samples: Iterable[Sample]) -> None:
         self.label, self.given, self.samples = label, evidence, tuple(samples)
         self.names = labels_of(self.samples)
+        self._name = naming(self.names)
 
     @property
     def source(self) -> str:
@@ -142,7 +144,7 @@ class Recorded(Extractor):
             return None
         one = self.evidence[name]
         if name == "detections":
-            return one.row(at, row.size, self.names, self.outside)
+            return one.row(at, row.size, self._name, self.outside)
         if name == "answers":
             answers, lacking = answered(one.row(at), sample.questions if sample else ())
             return None if lacking else answers

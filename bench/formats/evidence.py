@@ -246,4 +246,4 @@ def labels_of(samples: Iterable[Sample]) -> dict[str, str]:
     """COCO's name of a class -> the name that a data set itself gives it."""
     from bench.formats.class_names import canonical
 
-    return {canonical(thing.label): thing.label for s in samples for thing in s.objects}
+    return {canonical(label): label for label in sorted({thing.label for s in samples for thing in s.objects})}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,8 @@ class Boxes:
                 raise DataError(f"'{self.file}': {int(wrong.sum())} {what}, the first is of image {of}.")
         return self
 
-    def row(self, i: int, size: tuple[int, int], names: Mapping[str, str], outside: str) -> Detections:
-        """The detections of image i; size: (width, height) where known; names: COCO's name -> the data set's own."""
+    def row(self, i: int, size: tuple[int, int], name: Callable[[str], str], outside: str) -> Detections:
+        """The detections of image i; size: (width, height) where known; name: a label as the data set writes it."""
         a, b = self.bounds[i]
         size = size if size != (0, 0) else self.refs[i].size
         boxes = self.boxes[a:b]
@@ -70,8 +71,7 @@ class Boxes:
             size = size if size != (0, 0) else (1, 1)
             boxes = boxes * np.tile(np.array(size, dtype=np.float64), 2)
         boxes = self._inside(boxes, size, outside, self.refs[i])
-        own = names.values()
-        labels = tuple(n if n in own else names.get(canonical(n), canonical(n)) for n in self.labels[a:b])
+        labels = tuple(name(n) for n in self.labels[a:b])
         told = tuple(self.attributes[a:b]) if self.attributes is not None else ()
         seen = self.readable is None or bool(self.readable[i])
         return Detections(boxes, labels, self.scores[a:b], told, size, readable=seen)
@@ -97,6 +97,18 @@ class Boxes:
         return Evidence(
             self.file, "", "detections", self.refs, self.checked().row, dict(stated), notes=tuple(notes), caveat=caveat
         )
+
+
+def naming(names: Mapping[str, str]) -> Callable[[str], str]:
+    """Label -> the data set's own name of that class, else COCO's, else the label as it is. names: see `labels_of`."""
+    own = set(names.values())
+
+    @cache
+    def name(label: str) -> str:
+        common = canonical(label)
+        return label if label in own else names.get(common, common)
+
+    return name
 
 
 def decode(file: Path, kind: Any, what: str, data: bytes | None = None) -> Any:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bench.errors import DataError
 from bench.formats.evidence import Evidence, Ref
@@ -28,7 +30,8 @@ IMAGES = ("image", "file", "file_name", "filename", "image_path")
 CORNERS = ("x1", "y1", "x2", "y2")
 _STATED = ("by", "threshold")
 
-Columns = dict[str, Sequence[Any]]
+Columns = dict[str, Any]
+"""Name -> a list, or an array of numbers."""
 
 
 def read(file: Path) -> list[Evidence]:
@@ -61,7 +64,8 @@ def _parquet(file: Path) -> tuple[Columns, dict[str, Any]]:
     for name in table.column_names:
         column = table.column(name)
         nested = pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type)
-        columns[name] = _nested(file, name, column) if nested else column.to_pylist()
+        numbers = not nested and not column.null_count and pa.types.is_primitive(column.type)
+        columns[name] = _nested(file, name, column) if nested else column.to_numpy() if numbers else column.to_pylist()
     return columns, dict(told)
 
 
@@ -94,35 +98,51 @@ def _single(file: Path, columns: Columns, name: str) -> str:
 # ---- which image -----------------------------------------------------------------------------------------------------
 
 
-def _refs(file: Path, columns: Columns) -> list[Ref]:
-    """The image of each row."""
+@dataclass(frozen=True)
+class _Images:
+    """The images of a table in the order in which they are first met, and which of them each row is of."""
+
+    refs: list[Ref]
+    of: np.ndarray
+    """(rows,) number of the image."""
+
+    def rows(self) -> list[np.ndarray]:
+        """The rows of each image, in the order of the table."""
+        order = np.argsort(self.of, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.of, minlength=len(self.refs)))[:-1])
+
+
+def _images(file: Path, columns: Columns) -> _Images:
     sample = next((columns[n] for n in SAMPLES if n in columns), None)
     image = next((columns[n] for n in IMAGES if n in columns), None)
     digest = columns.get("digest")
     if sample is None and image is None and digest is None:
         raise DataError(f"'{file}' does not say which image a row is of; add sample (and k), image or digest.")
     count = len(next(iter(columns.values())))
+    texts = {"sample": sample, "image": image, "digest": digest}
+    blanks = [""] * count
+    said = {n: blanks if c is None else ["" if v is None else str(v).strip() for v in c] for n, c in texts.items()}
+    keys = pd.DataFrame({**said, **{n: _whole(file, columns, n, count) for n in ("k", "frame", "width", "height")}})
+    blank = (keys["sample"] == "") & (keys["image"] == "") & (keys["digest"] == "")
+    if blank.any():
+        raise DataError(f"'{file}', row {int(blank.argmax()) + 1}: neither sample nor image nor digest is given.")
+    of = keys.groupby(list(keys.columns), sort=False).ngroup().to_numpy()
+    first = keys.iloc[np.unique(of, return_index=True)[1]]
+    refs = [
+        Ref(sample, k, frame, image.replace("\\", "/"), digest, "", (width, height))
+        for sample, image, digest, k, frame, width, height in zip(*(first[c].tolist() for c in keys), strict=True)
+    ]
+    return _Images(refs, of)
 
-    def texts(given: Sequence[Any] | None) -> list[str]:
-        return [""] * count if given is None else ["" if v is None else str(v).strip() for v in given]
 
-    k, frame, width, height = (_whole(file, columns, name, count) for name in ("k", "frame", "width", "height"))
-    found = [
-        Ref(s, a, f, i.replace("\\", "/"), d, "", (w, h))
-        for s, a, f, i, d, w, h in zip(
-            texts(sample), k, frame, texts(image), texts(digest), width, height, strict=True
-        )
-    ]  # fmt: skip
-    if (blank := next((at for at, r in enumerate(found) if not (r.sample or r.file or r.digest)), None)) is not None:
-        raise DataError(f"'{file}', row {blank + 1}: neither sample nor image nor digest is given.")
-    return found
-
-
-def _whole(file: Path, columns: Columns, name: str, count: int) -> list[int]:
-    if name not in columns:
-        return [0] * count
+def _whole(file: Path, columns: Columns, name: str, count: int) -> Any:
+    values = columns.get(name)
+    if values is None:
+        return np.zeros(count, dtype=np.int64)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu" and (not len(values) or values.min() >= 0):
+        return values.astype(np.int64)
     found = []
-    for at, value in enumerate(columns[name]):
+    for at, value in enumerate(values):
         text = "0" if value in ("", None) else str(value).strip()
         if not text.isdecimal():
             raise DataError(f"'{file}', row {at + 1}: {name} is '{value}'; give a whole number from 0.")
@@ -137,12 +157,12 @@ def _number(file: Path, name: str, at: int, value: Any) -> float:
         raise DataError(f"'{file}', row {at + 1}: {name} is '{value}', which is no number.") from None
 
 
-def _grouped(refs: Sequence[Ref]) -> tuple[list[Ref], list[list[int]]]:
-    """Images in the order in which they are first met, and the rows of each."""
-    rows: dict[Ref, list[int]] = {}
-    for at, ref in enumerate(refs):
-        rows.setdefault(ref, []).append(at)
-    return list(rows), list(rows.values())
+def _numbers(file: Path, columns: Columns, name: str, rows: np.ndarray) -> np.ndarray:
+    """The numbers of a column in these rows, float64."""
+    values = columns[name]
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        return values[rows].astype(np.float64)
+    return np.array([_number(file, name, at, values[at]) for at in rows.tolist()], dtype=np.float64)
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
@@ -152,57 +172,60 @@ def _boxes(file: Path, columns: Columns, stated: Mapping[str, Any]) -> Evidence:
     lacking = [n for n in (*CORNERS, "score") if n not in columns]
     if lacking:
         raise DataError(f"'{file}' has labels and lacks {', '.join(lacking)}; a box is label, x1, y1, x2, y2, score.")
-    refs, rows = _grouped(_refs(file, columns))
-    labels = ["" if v is None else str(v).strip() for v in columns["label"]]
-    kept = [[at for at in some if labels[at]] for some in rows]
-    mixed = [ref for ref, some, of in zip(refs, rows, kept, strict=True) if of and len(of) < len(some)]
-    if mixed:
-        raise DataError(f"'{file}': {len(mixed)} images have boxes and a row that says none, the first is {mixed[0]}.")
-    order = [at for some in kept for at in some]
-    values = np.array(
-        [[_number(file, n, at, columns[n][at]) for n in (*CORNERS, "score")] for at in order], dtype=np.float64
-    ).reshape(-1, 5)
-    told = [n for n in columns if n.startswith("attribute:") or n in ("colour", "color")]
-    names = {n: "colour" if n in ("colour", "color") else n.removeprefix("attribute:") for n in told}
-    attributes = [{names[n]: str(columns[n][at]) for n in told if columns[n][at] not in ("", None)} for at in order]
-    _no_twins(file, refs, kept, labels, values)
-    seen = columns.get("readable")
-    readable = None if seen is None else [str(seen[some[0]]).casefold() not in ("false", "0") for some in rows]
+    images = _images(file, columns)
+    count = len(images.refs)
+    labels = np.array(["" if v is None else str(v).strip() for v in columns["label"]], dtype=object)
+    boxed = labels != ""
+    held = np.bincount(images.of[boxed], minlength=count)
+    mixed = (held > 0) & (np.bincount(images.of[~boxed], minlength=count) > 0)
+    if mixed.any():
+        some, first = int(mixed.sum()), images.refs[int(mixed.argmax())]
+        raise DataError(f"'{file}': {some} images have boxes and a row that says none, the first is {first}.")
+    order = np.argsort(images.of, kind="stable")
+    order = order[boxed[order]]
+    values = np.stack([_numbers(file, columns, n, order) for n in (*CORNERS, "score")], axis=1)
+    twins = pd.DataFrame(values).assign(of=images.of[order], label=labels[order]).duplicated()
+    if twins.any():  # a detector gives no box twice: it was copied
+        twice = np.unique(images.of[order][twins])
+        raise DataError(f"'{file}': {len(twice)} images have a box twice, the first is {images.refs[twice[0]]}.")
     found = Boxes(
-        file, refs, values[:, :4], values[:, 4], [labels[at] for at in order], bounds_of([len(k) for k in kept]),
-        attributes if told else None, readable,
+        file, images.refs, values[:, :4], values[:, 4], labels[order].tolist(), bounds_of(held.tolist()),
+        _attributes(columns, order.tolist()), _readable(columns, images),
     )  # fmt: skip
     return found.evidence(stated)
 
 
-def _no_twins(
-    file: Path, refs: Sequence[Ref], kept: Sequence[Sequence[int]], labels: Sequence[str], values: np.ndarray
-) -> None:
-    """A detector gives no box twice: a row that is there twice was copied."""
-    at, twice = 0, []
-    for ref, some in zip(refs, kept, strict=True):
-        these = [(labels[row], *map(float, values[at + i])) for i, row in enumerate(some)]
-        if len(set(these)) < len(these):
-            twice.append(ref)
-        at += len(some)
-    if twice:
-        raise DataError(f"'{file}': {len(twice)} images have a box twice, the first is {twice[0]}; keep one of them.")
+def _attributes(columns: Columns, rows: Sequence[int]) -> list[Mapping[str, str]] | None:
+    told = [n for n in columns if n.startswith("attribute:") or n in ("colour", "color")]
+    if not told:
+        return None
+    names = {n: "colour" if n in ("colour", "color") else n.removeprefix("attribute:") for n in told}
+    return [{names[n]: str(columns[n][at]) for n in told if columns[n][at] not in ("", None)} for at in rows]
+
+
+def _readable(columns: Columns, images: _Images) -> list[bool] | None:
+    """Whether the detector could make something of an image: no row of it says otherwise."""
+    if "readable" not in columns:
+        return None
+    unread = np.array([str(v).casefold() in ("false", "0") for v in columns["readable"]])
+    return (np.bincount(images.of[unread], minlength=len(images.refs)) == 0).tolist()
 
 
 def _answers(file: Path, columns: Columns, stated: Mapping[str, Any]) -> Evidence:
     if "t2i_model" in columns:
         _single(file, columns, "t2i_model")
-    refs, rows = _grouped(_refs(file, columns))
-    ids, words = columns.get("question_id", ()), columns.get("question", ())
+    images = _images(file, columns)
+    words: Sequence[Any] = columns.get("question", ())
+    ids: Sequence[Any] = columns.get("question_id", words)
     found = []
-    for ref, some in zip(refs, rows, strict=True):
+    for ref, some in zip(images.refs, images.rows(), strict=True):
         told = Told()
-        for at in some:
-            name = str(ids[at]).strip() if ids else str(words[at]).strip()
+        for at in some.tolist():
+            name = str(ids[at]).strip()
             if name in told.ids:
                 raise DataError(f"'{file}', row {at + 1}: question '{name}' of image {ref} is answered twice.")
             told.ids[name] = "" if columns["answer"][at] is None else str(columns["answer"][at]).strip()
-            if words:
+            if len(words):
                 told.words[normalised(str(words[at]))] = told.ids[name]
             sure = columns["probability"][at] if "probability" in columns else ""
             if sure not in ("", None):
@@ -210,7 +233,7 @@ def _answers(file: Path, columns: Columns, stated: Mapping[str, Any]) -> Evidenc
                 if not 0 <= told.probabilities[name] <= 1:
                     raise DataError(f"'{file}', row {at + 1}: probability is {sure}; it lies in 0 to 1.")
         found.append(told)
-    return as_evidence(file, refs, found, stated)
+    return as_evidence(file, images.refs, found, stated)
 
 
 def _features(file: Path, columns: Columns, stated: Mapping[str, Any], name: str) -> Evidence:
@@ -222,6 +245,6 @@ def _features(file: Path, columns: Columns, stated: Mapping[str, Any], name: str
     rest = {n: c for n, c in columns.items() if n not in ("features", "logits", "text")}
     texts = [("" if v is None else str(v)) for v in columns.get("text", [""] * len(values))]
     images = [at for at, text in enumerate(texts) if not text]
-    refs = _refs(file, {n: [c[at] for at in images] for n, c in rest.items()}) if images else []
+    refs = _images(file, {n: [c[at] for at in images] for n, c in rest.items()}).refs if images else []
     spoken = {text: values[at] for at, text in enumerate(texts) if text}
     return evidence_of(file, name, refs, values[images], spoken, stated)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bad_archives
 import bad_disks
+import bad_evidence
 import bad_images
 import bad_layouts
 import bad_makers
@@ -23,6 +24,7 @@ TABLES: dict[str, list[Case]] = {
     "Programs and functions that make images": bad_makers.CASES,
     "Servers and pipelines that make images": bad_services.CASES,
     "Weights, features and statistics": bad_weights.CASES,
+    "Recorded evidence": bad_evidence.CASES,
     "Disks, kills and damaged runs": bad_disks.CASES,
     "Archives, cards and ledgers of strangers": bad_archives.CASES,
 }

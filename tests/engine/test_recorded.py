@@ -251,6 +251,14 @@ def test_export_and_import_by_command(made, tmp_path, capsys):
     assert only(store.load(back), "geneval") == only(run, "geneval")
 
 
+def test_a_run_that_lacks_evidence_ends_with_5_and_says_so(made, tmp_path, capsys):
+    first = table(made, tmp_path).read_text().splitlines()[1].split(",")[0]
+    file = table(made, tmp_path, lambda rows: [r for r in rows if r["sample"] != first])
+    line = [f"ours={SYSTEM}", "--dataset", SCENES, "-m", f"geneval(extractor=recorded(path={file}))", "-q"]
+    assert main(["run", *line, "--root", str(tmp_path / "runs"), "--no-images"]) == 5
+    assert "ours lacks recorded evidence of 1 images" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "code", "says"),
     [("[{", 2, "truncated or no JSON"), (None, 2, "does not exist"), ("[]", 2, "no row|No row|belongs to a prompt")],

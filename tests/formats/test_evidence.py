@@ -16,6 +16,7 @@ import pytest
 from bench.errors import DataError
 from bench.formats import evidence_arrays
 from bench.formats.evidence import Index, Ref, by_names, labels_of, read_all
+from bench.formats.evidence_boxes import naming
 from bench.formats.evidence_told import answered
 from bench.formats.evidence_write import width
 from bench.types import ImageRow, Question, Sample, Thing
@@ -44,7 +45,7 @@ def geneval(file="00000/samples/0000.png", details=None, **more):
 
 
 def boxes(evidence, at=0, size=(100, 100), names=None, outside="clip"):
-    return evidence.row(at, size, names or {}, outside)
+    return evidence.row(at, size, naming(names or {}), outside)
 
 
 # ---- detections ------------------------------------------------------------------------------------------------------
