@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim import Optimizer
 
 from bench import registry
 from bench.generators.reference.fusing import about, weights_name
@@ -50,6 +51,11 @@ def drawn(painter: Any, texts: Sequence[str], seeds: Sequence[int], blind: bool 
     return np.concatenate(parts)
 
 
+def _learn(players: Players, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Mapping[str, Any]:
+    """A step as the system itself has it."""
+    return players.learn(optimisers, step, first, rows)
+
+
 def evaluate(players: Players, images: int) -> Mapping[str, float]:
     """Held-out figures of the running mean, its modes, and what was watched."""
     return looked_at(players.mean, "val", images, players.blind) | players.watch()
@@ -81,7 +87,7 @@ def trainable(name: str, how: How) -> Trainable:
     steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
     recipe = Recipe(
         weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
-        lambda: SYSTEMS[name](system.build(), play, steps, how.blind), Players.learn, evaluate,
+        lambda: SYSTEMS[name](system.build(), play, steps, how.blind), _learn, evaluate,
         steps=steps, rows=ROWS, first=first_row(seed), seed=seed, rate=RATE, decay=0.0,
         warm=min(100, max(1, steps // 10)), every=300, held_out=200, last=0.1,
         after=Players.follow, warn=gan_monitors.told, optimisers=lambda players: players.optimisers(RATE),

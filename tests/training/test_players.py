@@ -278,3 +278,18 @@ def test_names_of_trainings_differ_by_what_differs():
     for name in ("wirn", "titan"):
         with pytest.raises(UsageError, match="no other fusion can stand there"):
             trainable(f"generator:{name}", How(fusion="film"))
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("cgan", "critic game"), ("iten", "painter embedding"), ("cman", "matcher"), ("wirn", "critic words"),
+     ("titan", "painter pixels")],
+)  # fmt: skip
+def test_what_bench_train_carries_out_is_the_systems_own_step(name, own):
+    """cman begins with its matcher, titan with reconstruction; a step of two players alone would train neither."""
+    recipe = trainable(f"generator:{name}", How(steps=40)).recipe
+    torch.manual_seed(0)
+    players = recipe.build()
+    parts = recipe.learn(players, recipe.optimisers(players), 0, recipe.first, 4)
+    assert own in parts
+    assert name not in ("cman", "titan") or "critic game" not in parts
