@@ -214,6 +214,22 @@ def test_evidence_of_another_or_of_an_unknown_detector_does_not(made, tmp_path, 
         api.compare(two(made, tmp_path, by))
 
 
+def test_each_system_of_a_study_has_a_file_of_its_own_and_they_compare(made, tmp_path):
+    """One text of the metric for both: `{label}` is not the same file."""
+    for label, score in (("right", None), ("unsure", "0.01")):
+        table(made, tmp_path, lambda rows, score=score: [{**r, "score": score or r["score"]} for r in rows]).rename(
+            tmp_path / f"{label}.csv"
+        )
+    metric = f'geneval(extractor=recorded(path="{tmp_path}/{{label}}.csv"))'
+    specs = [
+        RunSpec(system, SCENES, label=label, metrics=(metric,))
+        for system, label in ((SYSTEM, "right"), (SYSTEM.replace("0.5", "0.50001"), "unsure"))
+    ]
+    right, unsure = api.run(specs, options=Options(root=tmp_path / "runs"))
+    assert right.scores[0].value > 0 == unsure.scores[0].value
+    assert api.compare([right.path, unsure.path]) is not None
+
+
 def test_whose_evidence_is_meant_must_be_said(made):
     root, _, exported = made
     with pytest.raises(UsageError, match=r"holds features by scene-classifier .*; say whose by recorded\(by=NAME\)"):
