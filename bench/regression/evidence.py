@@ -21,6 +21,7 @@ from bench.regression.verdict import Outcome
 from bench.reports.comparison.checks import differing, identity
 from bench.reports.comparison.differences import Tables, columns, contributions
 from bench.reports.comparison.nouns import System
+from bench.reports.privacy import ROWS_PRIVATE, rows_withheld
 from bench.stats.kernels import Kernel, kernel
 from bench.stats.paired import complete
 from bench.types import Estimator, MetricCard, OutputCard, Run, Score
@@ -53,6 +54,10 @@ def matched(run: System, baseline: System) -> Match:
     """The two, with the reasons where they do not belong together."""
     pair = [run, baseline]
     tables = Tables(pair)
+    bare = [s.title for s in pair if rows_withheld(s.run)]
+    if bare:
+        told = "private runs keep their rows; set the baseline again with --rows blinded"
+        return Match(tables, False, (f"{' and '.join(bare)}: {ROWS_PRIVATE}, and nothing can be paired: {told}",))
     asked = [identity(s.run) for s in pair]
     whole = asked[0] == asked[1]
     if whole:

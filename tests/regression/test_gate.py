@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bench.errors import UsageError
+from bench.regression import forms
 from bench.regression.baseline import made
 from bench.regression.gate import gate
 from bench.regression.policy import Policy, policy_from
@@ -246,6 +247,22 @@ def test_what_else_changed_is_told(tmp_path):
     found = judged(tmp_path, match=gated.scores(N), packages={"torch": "3.0", "scipy": "1.9"})
     assert "torch is 2.9 in the baseline, 3.0 in the run" in found.changes
     assert "scipy is absent in the baseline, 1.9 in the run" in found.changes
+
+
+def test_private_runs_are_judged_by_blinded_names_and_never_quoted(tmp_path):
+    def secret(shift, seed):
+        return gated.run(tmp_path, match=gated.scores(N, seed=seed, shift=shift), visibility="private",
+                         words=lambda i: f"the treaty of the moles {i}")  # fmt: skip
+
+    first = secret(0.0, 0)
+    bare, blinded = (made(first, "main", "r", tmp_path, rows=rows) for rows in ("none", "blinded"))
+    found = gate(secret(-2.0, 1), [bare], policy(MATCH))
+    assert found.outcome == "not comparable" and "--rows blinded" in found.differences[0]
+    assert gate(secret(0.0, 1), [blinded], policy(MATCH)).outcome == "pass"
+    worse = gate(secret(-2.0, 1), [blinded], policy(MATCH))
+    assert worse.outcome == "regressed" and int(worse.items[0].falls[0].prompt, 16)  # a blinded name
+    for text in (forms.as_json(worse), forms.summary(worse), forms.junit(worse)):
+        assert "moles" not in text and "s000" not in text
 
 
 @pytest.mark.parametrize(
