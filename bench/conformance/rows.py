@@ -36,7 +36,7 @@ def sample(i: int) -> Sample:
     return Sample(
         f"s{i:03d}", prompt, (prompt, f"caption {i}", f"another caption {i}"), size=(64, 64), objects=things,
         relations=relations, events=events, questions=questions, group=f"g{i // 2}",
-        tags={"kind": f"kind {i % 3}", "rank": str(1 + i % 2)},
+        tags={"kind": f"kind {i % 3}", "rank": str(1 + i % 2), "complex": ("spatial", "action", "both")[i % 3]},
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from bench.formats.class_names import COCO
-from bench.formats.compbench_truth import compbench_truth
+from bench.formats.compbench_truth import compbench_questions, compbench_truth
 from bench.formats.reading import Reading
 from bench.types import Relation, Sample, Thing
 
@@ -131,7 +131,8 @@ def read_compbench(reading: Reading, categories: Sequence[str], split: str) -> I
     """examples/dataset/<category>[_<split>].txt, one prompt a line, in the published mixture of line ends.
 
     A repeated prompt stays a sample of its own with the same meaning, as the published file names count it. Objects,
-    relations and numbers are those that the templates of spatial, 3d_spatial and numeracy state.
+    relations, numbers and questions about phrases are those that templates state; a prompt that none fits has none.
+    Complex prompts have the tag `complex`, what their 3-in-1 score is the mean of: spatial, action or both.
     """
     for category in categories:
         name = f"{category}{'' if split == 'all' else '_' + split}.txt"
@@ -139,15 +140,37 @@ def read_compbench(reading: Reading, categories: Sequence[str], split: str) -> I
         if path is None:
             continue
         prompts = []
+        members = _members(reading, split) if category == "complex" else None
         for at, (line, text) in enumerate(reading.lines(path)):
             prompt = reading.said(text, path, f"line {line}")
             prompts.append(prompt)
             objects, relations = compbench_truth(category, prompt)
+            told = {} if members is None else {"complex": members.get(_as_member(prompt), "both")}
             yield Sample(
                 f"{category}-{at:06d}", prompt, objects=objects, relations=relations,
-                tags={"category": category, "split": split},
+                questions=compbench_questions(category, prompt),
+                tags={"category": category, "split": split, **told},
             )  # fmt: skip
         reading.repeats(prompts, path)
+
+
+def _members(reading: Reading, split: str) -> dict[str, str] | None:
+    """Complex prompt -> spatial or action, by the lists of the split; None where there are none. As in the published
+    script, the spatial list comes first and what is in neither is of both."""
+    found: dict[str, str] = {}
+    known = False
+    for kind in ("action", "spatial"):
+        name = f"complex_{split}_{kind}.txt"
+        path = reading.find(f"examples/dataset/{name}", f"dataset/{name}", name)
+        if path is not None:
+            known = True
+            found |= {_as_member(text): kind for _, text in reading.lines(path)}
+    return found if known else None
+
+
+def _as_member(prompt: str) -> str:
+    """A prompt as the published script compares it."""
+    return prompt.split(".")[0].strip().casefold()
 
 
 # ---- VISOR -----------------------------------------------------------------------------------------------------------

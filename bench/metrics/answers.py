@@ -50,7 +50,7 @@ def right(answers: Answers, question: Question) -> float:
     return float(normalised_text(answers.texts.get(question.id, "")) == normalised_text(question.answer))
 
 
-def _sure(answers: Answers, question: Question) -> float:
+def sure(answers: Answers, question: Question) -> float:
     """Probability of the right answer where the model gives one, else whether it is right."""
     return answers.probabilities.get(question.id, right(answers, question))
 
@@ -112,4 +112,4 @@ class BlipVqa(OfAnswers):
     paper = "Huang et al. 2023, arXiv:2307.06350"
 
     def judge(self, answers: Answers, questions: Sequence[Question]) -> float:
-        return blip_vqa(np.array([_sure(answers, q) for q in questions]))
+        return blip_vqa(np.array([sure(answers, q) for q in questions]))

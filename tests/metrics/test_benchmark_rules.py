@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from bench.errors import DataError, UsageError
-from bench.formats.prompt_sets import read_geneval
+from bench.formats.compbench_truth import compbench_questions
+from bench.formats.prompt_sets import read_compbench, read_geneval
 from bench.formats.question_sets import read_tifa
 from bench.formats.reading import Reading
 from bench.functional.rules import Clause, geneval_overall, soa
@@ -236,3 +237,56 @@ def test_tifa_s_worked_sample(kit, shared_data):
     column = metric.table()["score"]
     assert column.tolist() == pytest.approx([published["caption_scores"][s.id] for s in samples])
     assert column.std(ddof=1) == pytest.approx(published["tifa_stdev"])
+
+
+# ---- T2I-CompBench's complex prompts ---------------------------------------------------------------------------------
+
+PHRASES = (Question("0", "the red hat?", "yes"), Question("1", "the brown rack?", "yes"))
+
+
+def three(kit, kind, *, relation="on top of", image=(0.6, 0.8), sure=(0.5, 0.8)):
+    told = {"complex": kind} if kind else {}
+    relations = (Relation(0, relation, 1),) if relation else ()
+    sample = Sample("s", "p", objects=(Thing("hat"), Thing("rack")), relations=relations, questions=PHRASES, tags=told)
+    boxes = seen(("hat", LEFT, 0.8), ("rack", LOW, 0.6))
+    metric = kit.make("t2i-compbench-3in1")
+    metric.update(
+        answers=[Answers({}, {"0": sure[0], "1": sure[1]})], found=[boxes], truth=[sample],
+        image=torch.tensor([image]), text=torch.tensor([[1.0, 0.0]]),
+    )  # fmt: skip
+    return kit.values(metric)["value"]
+
+
+def test_three_in_one_goes_by_the_prompt_s_membership(kit):
+    """Answers .5 x .8 = .4, position .2 + .15 + .5 = .85, cosine .6."""
+    assert three(kit, "spatial") == pytest.approx((0.4 + 0.85) / 2)
+    assert three(kit, "action") == pytest.approx((0.4 + 0.6) / 2)
+    assert three(kit, "both") == pytest.approx((0.4 + 0.85 + 0.6) / 3)
+    assert three(kit, "action", image=[-0.6, 0.8]) == pytest.approx(0.2), "a cosine below 0 counts as 0"
+    assert np.isnan(three(kit, "")) and np.isnan(three(kit, "spatial", relation=""))
+    assert three(kit, "action", relation="") == pytest.approx(0.5), "no position is asked for"
+
+
+def test_phrases_and_membership_of_the_real_prompts(shared_data):
+    """Published lists: 58 spatial, 212 action, 30 of both; spatial ones fit the template whole."""
+    reading = Reading("t2i-compbench", shared_data / "t2i-compbench")
+    every = list(read_compbench(reading, ["color", "complex"], "val"))
+    of = {c: [s for s in every if s.tags["category"] == c] for c in ("color", "complex")}
+    kinds = [s.tags["complex"] for s in of["complex"]]
+    assert [kinds.count(k) for k in ("spatial", "action", "both")] == [58, 212, 30]
+    spatial = [s for s in of["complex"] if s.tags["complex"] == "spatial"]
+    assert all(s.relations and len(s.questions) == 2 for s in spatial)
+    assert sum(s.relations[0].predicate == "on top of" for s in spatial) == 32
+    assert [q.text for q in spatial[0].questions] == ["The red hat?", "the brown coat rack?"]
+    assert [t.label for t in spatial[0].objects] == ["hat", "rack"]
+    assert sum(bool(s.questions) for s in of["color"]) == 237 and "complex" not in of["color"][0].tags
+    assert [q.text for q in of["color"][0].questions] == ["a green bench?", "a blue bowl?"]
+
+
+def test_no_phrase_is_guessed_and_no_prompt_takes_long():
+    for text in ("a black white and gold vase", "a red apple and yellow bananas", "rubber gloves", "", "a and a",
+                 "a vase on a table and a chair"):  # fmt: skip
+        assert compbench_questions("color", text) == (), text
+    assert compbench_questions("spatial", "a cat and a dog") == ()
+    for text in ("a " + "word " * 20_000, "the cat is " + "on " * 20_000, "a b and " * 5_000):
+        assert compbench_questions("complex", text) == ()
