@@ -89,6 +89,6 @@ class ThreeInOne(Rowwise):
         vqa = blip_vqa(np.array([sure(answers, q) for q in sample.questions]))
         spatial = NOTHING
         if parts[0] and first is not None:
-            pair = (surest(found, sample.objects[i].label) for i in (first.subject, first.object))
-            spatial = compbench_spatial(*pair, first.predicate, on_top_of=self.on_top_of)
+            one, other = (surest(found, sample.objects[i].label) for i in (first.subject, first.object))
+            spatial = compbench_spatial(one, other, first.predicate, on_top_of=self.on_top_of)
         return three_in_one(vqa, spatial, clip if parts[1] else NOTHING)
