@@ -18,7 +18,7 @@ from bench.functional.rules import (
     VISOR_SPREAD,
     Clause,
     compbench_spatial,
-    geneval_verdict,
+    geneval_verdicts,
     paintskills_spatial,
 )
 from bench.metrics.base import mean_output
@@ -118,12 +118,10 @@ class GenEval(OfObjects):
         rows, of = super().table(), self.joined(self.tasks).numpy(force=True)
         return {**rows, **{task: np.where(of == mark(task), rows["right"], np.nan) for task in self.each}}
 
-    def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
-        include, exclude = asked_of(sample)
-        if not include:
-            return (NOTHING,)
-        right, _ = geneval_verdict(found, include, exclude, counting=sample.tags.get(self.by) == self.counting)
-        return (float(right),)
+    def judge_all(self, found: Sequence[Detections], truth: Sequence[Sample]) -> list[tuple[float, ...]]:
+        asked = [(*asked_of(s), s.tags.get(self.by) == self.counting) for s in truth]
+        verdicts = geneval_verdicts(found, asked)
+        return [(float(right),) if a[0] else (NOTHING,) for (right, _), a in zip(verdicts, asked, strict=True)]
 
 
 TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")

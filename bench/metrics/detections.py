@@ -44,9 +44,13 @@ class OfObjects(Rowwise):
 
     def update(self, *, found: Sequence[Detections], truth: Sequence[Sample], ids: Sequence[str] | None = None) -> None:
         """Aligned lists of length b."""
-        rows = [self.judge(f if f.readable else EMPTY, t) for f, t in zip(found, truth, strict=True)]
+        rows = self.judge_all([f if f.readable else EMPTY for f in found], truth)
         if rows:
             self.append(*(torch.tensor(column, dtype=torch.float64) for column in zip(*rows, strict=True)))
+
+    def judge_all(self, found: Sequence[Detections], truth: Sequence[Sample]) -> list[tuple[float, ...]]:
+        """The columns of several images; a metric may look at all of them at once."""
+        return [self.judge(f, t) for f, t in zip(found, truth, strict=True)]
 
     def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
         """The columns of one image."""

@@ -4,8 +4,10 @@ there, as many, so coloured, so placed?"""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from bench.functional import box_iou_overlap, relation_holds
@@ -128,24 +130,27 @@ class SpatialRelation(OfObjects):
         self.rule = rule
         relation_holds(torch.zeros(1, 4), torch.zeros(1, 4), "above", rule=rule)  # an unknown rule is refused at once
 
-    def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
-        stated = [r for r in sample.relations if r.predicate not in IN_DEPTH]
-        if not stated:
-            return NOTHING, NOTHING
-        verdicts = [self._relation(found, sample, r.subject, r.predicate, r.object) for r in stated]
-        both, right = (sum(column) / len(verdicts) for column in zip(*verdicts, strict=True))
-        return both, right
-
-    def _relation(
-        self, found: Detections, sample: Sample, subject: int, predicate: str, other: int
-    ) -> tuple[bool, bool]:
-        first, second = (self._candidates(found, sample, i) for i in (subject, other))
-        pairs = [(i, j) for i, j in itertools.product(first, second) if i != j]
-        if not pairs:
-            return False, False
-        boxes = torch.as_tensor(found.boxes, dtype=torch.float64)
-        a, b = (boxes[list(side)] for side in zip(*pairs, strict=True))
-        return True, bool(relation_holds(a, b, predicate, rule=self.rule).any())
+    def judge_all(self, found: Sequence[Detections], truth: Sequence[Sample]) -> list[tuple[float, ...]]:
+        """One look a word over all images, since looks are dear and boxes are few."""
+        asked = [[r for r in s.relations if r.predicate not in IN_DEPTH] for s in truth]
+        there, pairs = set[tuple[int, int]](), dict[str, list[tuple[tuple[int, int], np.ndarray, np.ndarray]]]()
+        for image, (one, sample, stated) in enumerate(zip(found, truth, asked, strict=True)):
+            for at, relation in enumerate(stated):
+                first, second = (self._candidates(one, sample, i) for i in (relation.subject, relation.object))
+                these = [(i, j) for i, j in itertools.product(first, second) if i != j]
+                if these:
+                    there.add((image, at))
+                    some = pairs.setdefault(relation.predicate, [])
+                    some += [((image, at), one.boxes[i], one.boxes[j]) for i, j in these]
+        right = set[tuple[int, int]]()
+        for word, some in pairs.items():
+            a, b = (torch.as_tensor(np.stack([p[side] for p in some]).astype(np.float64)) for side in (1, 2))
+            holds = relation_holds(a, b, word, rule=self.rule).tolist()
+            right |= {pair[0] for pair, held in zip(some, holds, strict=True) if held}
+        return [
+            tuple(sum((i, at) in good for at in range(len(r))) / len(r) if r else NOTHING for good in (there, right))
+            for i, r in enumerate(asked)
+        ]
 
     @staticmethod
     def _candidates(found: Detections, sample: Sample, index: int) -> list[int]:

@@ -15,7 +15,7 @@ from bench.functional.rules.compbench import (
     mean_nearness,
     three_in_one,
 )
-from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verdict
+from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verdict, geneval_verdicts
 from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial
 from bench.functional.rules.paintskills import paintskills_count, paintskills_object, paintskills_spatial
 from bench.functional.rules.pairs import PAIR_TIES, caption_credit, winoground
@@ -48,6 +48,7 @@ __all__ = [
     "dsg",
     "geneval_overall",
     "geneval_verdict",
+    "geneval_verdicts",
     "hrs_counting",
     "hrs_spatial",
     "judged",

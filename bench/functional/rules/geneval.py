@@ -30,20 +30,42 @@ class Clause:
     """(relation, index of the include clause that these objects stand so to)."""
 
 
+Verdict = tuple[bool, tuple[str, ...]]
+"""Whether an image is right, and reasons why not."""
+
+
 def geneval_verdict(
     found: Detections, include: Sequence[Clause], exclude: Sequence[Clause] = (), *, counting: bool = False
-) -> tuple[bool, tuple[str, ...]]:
+) -> Verdict:
     """(right, reasons why not). counting: the prompt asks for a number, so that only sure detections count."""
-    for clause in include:
-        if clause.position is not None and not 0 <= clause.position[1] < len(include):
-            raise UsageError(f"The clause on '{clause.label}' points at clause {clause.position[1]} of {len(include)}.")
-    kept = _kept(found, CONFIDENCE_COUNTING if counting else CONFIDENCE)
+    return geneval_verdicts([found], [(include, exclude, counting)])[0]
+
+
+def geneval_verdicts(
+    found: Sequence[Detections], asked: Sequence[tuple[Sequence[Clause], Sequence[Clause], bool]]
+) -> list[Verdict]:
+    """As `geneval_verdict`, of many images at once; asked: (include, exclude, counting) of each."""
+    for include, _, _ in asked:
+        for clause in include:
+            target = 0 if clause.position is None else clause.position[1]
+            if not 0 <= target < len(include):
+                raise UsageError(f"The clause on '{clause.label}' points at clause {target} of {len(include)}.")
+    kept = [_kept(f, CONFIDENCE_COUNTING if a[2] else CONFIDENCE) for f, a in zip(found, asked, strict=True)]
+    stand = _stand(found, kept, [include for include, _, _ in asked])
+    return [_verdict(f, k, a[0], a[1], s) for f, k, a, s in zip(found, kept, asked, stand, strict=True)]
+
+
+Kept = Mapping[str, list[int]]
+
+
+def _verdict(
+    found: Detections, kept: Kept, include: Sequence[Clause], exclude: Sequence[Clause], stand: Mapping[int, bool]
+) -> Verdict:
     reasons: list[str] = []
-    matched: list[list[int] | None] = []
-    for clause in include:
-        some = kept.get(clause.label, [])[: clause.count]
-        wrong = _lacks(found, clause, some, matched)
-        matched.append(None if wrong else some)
+    matched: list[bool] = []
+    for at, clause in enumerate(include):
+        wrong = _lacks(found, kept, clause, matched, stand.get(at, False))
+        matched.append(not wrong)
         reasons += wrong
     for clause in exclude:
         if len(kept.get(clause.label, [])) >= clause.count:
@@ -60,7 +82,32 @@ def _kept(found: Detections, least: float) -> Mapping[str, list[int]]:
     return kept
 
 
-def _lacks(found: Detections, clause: Clause, some: list[int], matched: Sequence[list[int] | None]) -> list[str]:
+def _stand(
+    found: Sequence[Detections], kept: Sequence[Kept], asked: Sequence[Sequence[Clause]]
+) -> list[dict[int, bool]]:
+    """For each image: place of a clause -> whether all its objects stand to all of their target's as it asks; of
+    clauses with a position and all objects there. One look a relation, since looks are dear and boxes are few."""
+    pairs: dict[str, list[tuple[int, int, np.ndarray, np.ndarray]]] = {}
+    for image, (one, boxes, include) in enumerate(zip(found, kept, asked, strict=True)):
+        for at, clause in enumerate(include):
+            if clause.position is None:
+                continue
+            target = include[clause.position[1]]
+            some, those = (boxes.get(c.label, [])[: c.count] for c in (clause, target))
+            if len(some) == clause.count and len(those) == target.count:
+                held = pairs.setdefault(clause.position[0], [])
+                held += [(image, at, one.boxes[a], one.boxes[b]) for a in some for b in those]
+    stand: list[dict[int, bool]] = [{} for _ in found]
+    for relation, held in pairs.items():
+        these, others = (torch.as_tensor(np.stack([p[side] for p in held]).astype(np.float64)) for side in (2, 3))
+        right = relation_holds(these, others, relation, rule="geneval").tolist()
+        for (image, at, _, _), holds in zip(held, right, strict=True):
+            stand[image][at] = stand[image].get(at, True) and holds
+    return stand
+
+
+def _lacks(found: Detections, kept: Kept, clause: Clause, matched: Sequence[bool], stands: bool) -> list[str]:
+    some = kept.get(clause.label, [])[: clause.count]
     if len(some) < clause.count:
         return [f"expected {clause.label}>={clause.count}, found {len(some)}"]
     if clause.colour:
@@ -70,13 +117,9 @@ def _lacks(found: Detections, clause: Clause, some: list[int], matched: Sequence
     if clause.position is None:
         return []
     relation, target = clause.position
-    others = matched[target] if target < len(matched) else None
-    if others is None:
+    if target >= len(matched) or not matched[target]:
         return [f"no target for {clause.label} to be {relation}"]
-    pairs = [(a, b) for a in some for b in others]
-    boxes = torch.as_tensor(np.asarray(found.boxes, dtype=np.float64))
-    held = relation_holds(boxes[[a for a, _ in pairs]], boxes[[b for _, b in pairs]], relation, rule="geneval")
-    return [] if bool(held.all()) else [f"expected {clause.label} {relation} target"]
+    return [] if stands else [f"expected {clause.label} {relation} target"]
 
 
 def geneval_overall(right: Sequence[bool] | np.ndarray, tasks: Sequence[str]) -> float:
