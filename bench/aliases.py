@@ -41,7 +41,8 @@ PANELS: dict[str, tuple[str, ...]] = {
     "alignment": ("clipscore", "r-precision", "retrieval"),
     "rules": ("object-presence", "counting", "attribute-binding", "spatial-relation", "box-overlap"),
     "recorded-boxes": (
-        "geneval(extractor=recorded)", "visor(extractor=recorded)", "t2i-compbench-spatial(extractor=recorded)",
+        "geneval(extractor=recorded,tasks=true)", "visor(extractor=recorded)",
+        "t2i-compbench-spatial(extractor=recorded)",
         "hrs-spatial(extractor=recorded)", "paintskills-spatial(extractor=recorded)",
         "t2i-compbench-numeracy(extractor=recorded)", "object-presence(extractor=recorded)",
     ),

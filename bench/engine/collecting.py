@@ -115,6 +115,8 @@ def _reference_views(root: Path) -> Iterator[Removable]:
         runs = [p.parent for p in shared.parent.glob("*/manifest.json")]
         if any(not store.is_run(run) for run in runs):
             continue  # an unfinished run may yet need them
+        if any(_of_files(run) for run in runs):
+            continue
         used = set().union(*(used_by(run) for run in runs)) if runs else set()
         yield from (_one("reference-views", p) for p in sorted(shared.glob("views/*")) if p.name not in used)
 
@@ -129,8 +131,16 @@ def _unfinished(root: Path) -> Iterator[Removable]:
             yield _one("unfinished", manifest.parent)
 
 
+def _of_files(run: Path) -> bool:
+    """Whether scores rest on recorded evidence, whose protocol does not name the files and so not the views."""
+    protocols = store.load(run).protocols.values()
+    return any(e.get("name") == "recorded" for p in protocols for e in p.get("extractors", ()))
+
+
 def _views(root: Path) -> Iterator[Removable]:
     for run in store.find_runs(root):
+        if _of_files(run):
+            continue
         used = used_by(run)
         yield from (_one("views", p) for p in sorted(run.glob("shards/views/*")) if p.name not in used)
 

@@ -12,7 +12,7 @@ import pytest
 
 from bench import api, store
 from bench.cli import main
-from bench.engine import exporting
+from bench.engine import collecting, exporting
 from bench.engine.options import Options
 from bench.errors import DataError, NotComparable, UsageError
 from bench.types import RunSpec
@@ -286,6 +286,26 @@ def test_bad_evidence_has_a_sentence_and_a_code(tmp_path, capsys, content, code,
     assert main(["data", "import", str(file), "--dataset", SCENES, "--root", str(tmp_path / "runs"), "-q"]) == code
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1 and any(part in said[0] for part in says.split("|"))
+
+
+def test_the_dry_run_counts_images_and_no_forward_pass(made, tmp_path):
+    metric = f"geneval(extractor=recorded(path={table(made, tmp_path)}))"
+    found = api.plan(RunSpec(SYSTEM, SCENES, label="ours", metrics=(metric,)), options=Options(root=tmp_path / "runs"))
+    assert found.images == 12 and found.forward_passes == {}
+
+
+def test_views_of_files_are_no_rubbish(made):
+    """The protocol names the detector and not the file, so that nothing says which views are unused."""
+    back = imported(made[0], made[2] / "csv", metrics_of("geneval"), label="kept")
+    chosen = collecting.removable(made[0], ("views", "reference-views"))
+    assert not any(str(one.path).startswith(back.path) or "shared" in one.path.parts for one in chosen)
+
+
+def test_a_report_of_runs_without_images_is_written(made, tmp_path):
+    root, _, exported = made
+    back = imported(root, exported / "csv", metrics_of("geneval", "visor"), label="shown")
+    api.compare([back.path], out=tmp_path / "report")
+    assert "recorded evidence" in (tmp_path / "report" / "index.html").read_text()
 
 
 def test_a_run_of_evidence_resumes_from_what_it_has(made):
