@@ -80,9 +80,14 @@ def _evidence(run: Run, detector: str) -> tuple[str, Path]:
     """(name, folder) of the view with the run's detections."""
     if store.packed(run.path):
         raise StoreError(f"{run.path} is a pack, without its evidence; give the run that it was made of.")
-    names = {digest(e)[:16]: str(e.get("name", "")) for p in run.protocols.values() for e in p.get("extractors", ())}
+    entries = [e for p in run.protocols.values() for e in p.get("extractors", ())]
+    names = {digest(e)[:16]: _maker(e) for e in entries}
     held: dict[str, tuple[str, Path]] = {}
-    for folder in sorted(Path(run.path, "shards", "views").glob("*")):
+    folders = sorted(Path(run.path, "shards", "views").glob("*"))
+    stated = {name for key, name in names.items() if key not in {f.name for f in folders}}
+    if len(stated) == 1:  # of recorded evidence a protocol states the maker, and a view's key the files
+        names |= {f.name: next(iter(stated)) for f in folders if f.name not in names}
+    for folder in folders:
         first = next(iter(sorted(folder.glob("*.safetensors"))), None)
         if first is not None and "detections" in views.read(first).outputs:
             held[folder.name] = (names.get(folder.name, folder.name), folder)
@@ -97,3 +102,10 @@ def _evidence(run: Run, detector: str) -> tuple[str, Path]:
         )
     hint = did_you_mean(detector, [v[0] for v in held.values()]) if detector else ""
     raise UsageError(f"{run.path} holds detections by {', '.join(every)}; say which with --detector.{hint}")
+
+
+def _maker(extractor: Mapping[str, Any]) -> str:
+    """Who made the boxes, as a protocol has it: of recorded ones who computed them, where that is stated."""
+    stated = extractor.get("detections")
+    by = stated.get("by") if isinstance(stated, Mapping) else ""
+    return str(by or extractor.get("name", ""))

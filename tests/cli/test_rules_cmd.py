@@ -57,3 +57,17 @@ def test_what_cannot_be_judged_is_one_sentence(finished, capsys, tmp_path):
     assert main(["compare", "--rules", str(two)]) == 2
     assert "holds detections by" in capsys.readouterr().err
     assert main(["compare", "--rules", str(two), "--detector", "scene-detector"]) == 0
+
+
+def test_boxes_of_another_tool_without_any_image(finished, capsys, tmp_path):
+    """Exported and brought back as a file of boxes: the same table, and whose boxes they are."""
+    whole = _json(capsys, str(finished.run("oracle")))
+    root = ["--root", str(finished.root)]
+    assert main(["data", "export", str(finished.run("oracle")), "--to", str(tmp_path / "boxes"), *root]) == 0
+    line = ["data", "import", str(tmp_path / "boxes"), "--dataset", "scenes(size=200)", "--label", "theirs"]
+    more = ["--only", "first:24", "-m", "spatial-relation(extractor=recorded)", "--root", str(tmp_path / "runs")]
+    assert main([*line, *more, "--quiet"]) == 0
+    capsys.readouterr()
+    found = _json(capsys, "theirs", "--root", str(tmp_path / "runs"))
+    assert found["scores"] == whole["scores"][:1] and found["agreement"] == whole["agreement"]
+    assert found["detectors"][0].startswith("scene-detector")
