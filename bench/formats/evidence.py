@@ -8,6 +8,7 @@ an image in which nothing was found: no reader makes an empty row of an absent o
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections import Counter
@@ -111,6 +112,17 @@ def _read(file: Path, changed: int, size: int) -> tuple[Evidence, ...]:
     for one in found:
         _once(one)
     return tuple(replace(one, sha256=digest) for one in found)
+
+
+def stated_in(file: Path, metadata: str | bytes) -> dict[str, Any]:
+    """What the metadata `evidence` of a Parquet or safetensors file say, which must be a JSON object."""
+    try:
+        found = json.loads(metadata)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise DataError(f"'{file}' has metadata `evidence` that are no JSON object; write them again.")
+    return found
 
 
 def _sha256(file: Path) -> str:

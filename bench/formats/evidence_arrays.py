@@ -8,7 +8,6 @@ safetensors: tensors of these names; ids, texts and `by` are JSON in its metadat
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import DataError
-from bench.formats.evidence import Evidence, Ref
+from bench.formats.evidence import Evidence, Ref, stated_in
 from bench.formats.textfiles import lines, read_text
 
 OUTPUTS = ("features", "logits")
@@ -145,7 +144,7 @@ def _safetensors(file: Path) -> dict[str, Any]:
 
     try:
         with safe_open(str(file), framework="numpy") as held:
-            about = json.loads((held.metadata() or {}).get("evidence", "{}"))
+            about = stated_in(file, (held.metadata() or {}).get("evidence", "{}"))
             found: dict[str, Any] = {name: held.get_tensor(name) for name in held.keys()}
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise DataError(_broken(file, error)) from None

@@ -9,7 +9,6 @@ who computed them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import DataError
-from bench.formats.evidence import Evidence, Ref
+from bench.formats.evidence import Evidence, Ref, stated_in
 from bench.formats.evidence_boxes import Boxes, bounds_of
 from bench.formats.evidence_told import Told, as_evidence
 from bench.formats.tables import read_table
@@ -59,14 +58,14 @@ def _parquet(file: Path) -> tuple[Columns, dict[str, Any]]:
     except (pa.ArrowException, OSError, ValueError) as error:
         why = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"'{file}' is truncated or no Parquet ({why}).") from None
-    told = json.loads((table.schema.metadata or {}).get(b"evidence", b"{}"))
+    told = stated_in(file, (table.schema.metadata or {}).get(b"evidence", b"{}"))
     columns: Columns = {}
     for name in table.column_names:
         column = table.column(name)
         nested = pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type)
         numbers = not nested and not column.null_count and pa.types.is_primitive(column.type)
         columns[name] = _nested(file, name, column) if nested else column.to_numpy() if numbers else column.to_pylist()
-    return columns, dict(told)
+    return columns, told
 
 
 def _nested(file: Path, name: str, column: Any) -> Any:

@@ -12,6 +12,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from bench.errors import DataError
 from bench.formats import evidence_arrays
@@ -291,6 +292,13 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, says):
     np.savez(tmp_path / "f.npz", **arrays)
     with pytest.raises(DataError, match=says):
         evidence_arrays.read(tmp_path / "f.npz")
+
+
+@pytest.mark.parametrize("metadata", ["[1]", "{", "7"])
+def test_metadata_that_are_no_object_are_refused(tmp_path, metadata):
+    save_file({"features": np.ones((1, 2))}, tmp_path / "f.safetensors", {"evidence": metadata})
+    with pytest.raises(DataError, match="are no JSON object"):
+        read_all(tmp_path / "f.safetensors")
 
 
 def test_ragged_features_of_parquet_are_refused(tmp_path):
