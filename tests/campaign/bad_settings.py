@@ -89,7 +89,7 @@ CASES: list[Case] = [
     option("a graphics card that this machine does not have", "--device cuda:99", r"There is no device 'cuda:99'.*", FD),
     option("a dataset and prompts at once", "--dataset scenes", r"Give --dataset or --prompts, not both: a prompts file is a dataset of its own\."),
     case("no prompts for a folder of images", 2, r"The images' prompts are not given: add --prompts FILE .+", line="run ours -m collapse"),
-    case("a generator that does not exist", 2, r"No generator is called 'oracl'\. Did you mean oracle\?", line="run oracl --prompts captions.txt"),
+    case("a generator that does not exist", 2, r"No generator is called 'oracl'\. Did you mean oracle or real\?", line="run oracl --prompts captions.txt"),
     case("a command that does not exist", 2, r"'lisst' is no command\. Did you mean list\? See `bench --help`\.", line="lisst"),
     case("two runs of different prompts compared", 4, r"The runs ours, theirs cannot stand side by side: dataset: .+", line="compare ours theirs", around=_two_runs),
 ]  # fmt: skip

@@ -48,6 +48,19 @@ PAPERS: dict[str, tuple[str, str]] = {
         "Baral and Yezhou Yang",
         "Benchmarking Spatial Relationships in Text-to-Image Generation",
     ),
+    "2204.03162": (
+        "Tristan Thrush and Ryan Jiang and Max Bartolo and Amanpreet Singh and Adina Williams and Douwe Kiela and "
+        "Candace Ross",
+        "Winoground: Probing Vision and Language Models for Visio-Linguistic Compositionality",
+    ),
+    "2306.14610": (
+        "Cheng-Yu Hsieh and Jieyu Zhang and Zixian Ma and Aniruddha Kembhavi and Ranjay Krishna",
+        "{SugarCrepe}: Fixing Hackable Benchmarks for Vision-Language Compositionality",
+    ),
+    "2403.05135": (
+        "Xiwei Hu and Rui Wang and Yixiao Fang and Bin Fu and Pei Cheng and Gang Yu",
+        "{ELLA}: Equip Diffusion Models with {LLM} for Enhanced Semantic Alignment",
+    ),
     "2401.09603": (
         "Sadeep Jayasumana and Srikumar Ramalingam and Andreas Veit and Daniel Glasner and Ayan Chakrabarti and "
         "Sanjiv Kumar",
