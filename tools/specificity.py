@@ -1,6 +1,6 @@
 """Write reports/specificity/: which defect moves which metric, measured, beside what the metrics' cards declare.
 
-    python tools/specificity.py [--size 200] [--root runs/specificity] [--render]
+    python tools/specificity.py [--size 200] [--root runs/specificity] [--render | --add]
 
 Every metric that can be computed on scenes (with the judges of scenes where its own networks are not here) scores the
 oracle with a planted defect in a growing share of images, and the controls. A cell is the change for the worse at p = 1
@@ -22,9 +22,12 @@ sys.path.insert(0, str(ROOT))
 from bench import api, registry  # noqa: E402
 from bench.conformance.responses import STORIES, small, stood_in, systems  # noqa: E402
 from bench.engine.options import Options  # noqa: E402
+from bench.engine.resolve import open_dataset, resolve  # noqa: E402
+from bench.errors import UsageError  # noqa: E402
 from bench.reports.comparison.compare import compare  # noqa: E402
 from bench.spec import parse  # noqa: E402
 from bench.study import Study  # noqa: E402
+from bench.types import RunSpec  # noqa: E402
 
 OUT = ROOT / "reports" / "specificity"
 PLANTED = ("wrong-colour", "wrong-shape", "wrong-count", "wrong-side")
@@ -71,9 +74,23 @@ def metrics() -> tuple[dict[str, str], dict[str, str]]:
         missing = [p for s in used for p in registry.create("extractor", s.name, s.params).problems()]
         if missing:
             left_out[name] = "needs weights that no judge of scenes stands in for"
+        elif lack := lacking(str(spec)):
+            left_out[name] = lack
         else:
             texts[name] = str(spec)
     return texts, left_out
+
+
+def lacking(text: str) -> str:
+    """'needs ...' for what the data of a metric must state and scenes do not; '' where they do."""
+    told = []
+    for dataset in ("scenes(size=200)", "scenes(split=stories-test,size=200)"):
+        try:
+            resolve(RunSpec("oracle", dataset, repeats=1, metrics=(text,)), open_dataset(dataset))
+            return ""
+        except UsageError as error:
+            told.append(error.messages[0].partition("cannot be computed here: ")[2].partition(";")[0].rstrip("."))
+    return f"needs data that say more than scenes do ({told[0]})"
 
 
 def measured(texts: dict[str, str], dataset: str, defects: dict[str, tuple[str, float]], root: Path) -> list[Cell]:
@@ -88,7 +105,7 @@ def measured(texts: dict[str, str], dataset: str, defects: dict[str, tuple[str, 
     place = {system.title: i for i, system in enumerate(found.systems)}
     names = {text: name for name, text in texts.items()}
     cells = []
-    for row in found.rows:
+    for row in (r for r in found.rows if r.metric in names):
         claims = registry.load("metric", names[row.metric]).responds_to
         for label, (defect, p) in defects.items():
             cells.append(_cell(row, names[row.metric], place["oracle"], place[label], defect, p, defect in claims))
@@ -232,17 +249,32 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=200)
     parser.add_argument("--root", default=str(ROOT / "runs" / "specificity"))
     parser.add_argument("--render", action="store_true", help="only write the page again from the table")
+    parser.add_argument("--add", action="store_true", help="only measure metrics that the table lacks")
     asked = parser.parse_args()
     texts, left_out = metrics()
+    wanted = list(texts)
+    known = [c for c in read() if c.metric in texts] if asked.render or asked.add else []
     if asked.render:
-        return write(read(), left_out, asked.size)
+        return write(known, left_out | void(wanted, known), asked.size)
+    texts = {n: t for n, t in texts.items() if n not in {c.metric for c in known}}
     frames = {n: t for n, t in texts.items() if set(registry.load("metric", n).responds_to) & set(STORIES)}
     still = {n: t for n, t in texts.items() if n not in frames}
     defects = {f"{d} {p:g}": (d, p) for d in PLANTED for p in SHARES} | {d: (d, 1.0) for d in BARE}
     told = {f"{d} {p:g}": (d, p) for d in STORIES for p in SHARES} | {d: (d, 1.0) for d in BARE if d != "shuffled"}
-    cells = measured(still, f"scenes(size={asked.size})", defects, Path(asked.root))
-    cells += measured(frames, f"scenes(split=stories-test,size={asked.size})", told, Path(asked.root))
-    return write(cells, left_out, asked.size)
+    cells = known
+    for some, dataset, planted in (
+        (still, f"scenes(size={asked.size})", defects), (frames, f"scenes(split=stories-test,size={asked.size})", told),
+    ):  # fmt: skip
+        cells += measured(some, dataset, planted, Path(asked.root)) if some else []
+    names, nothing = list(registry.entries("metric")), void(wanted, cells)
+    cells = sorted((c for c in cells if c.metric not in nothing), key=lambda c: names.index(c.metric))
+    return write(cells, left_out | nothing, asked.size)
+
+
+def void(wanted: list[str], cells: list[Cell]) -> dict[str, str]:
+    """Metrics that can be computed on scenes and say nothing there, with the reason."""
+    told = {c.metric for c in cells if c.oracle is not None}
+    return {n: "needs data that say more than scenes do (the oracle has no score)" for n in wanted if n not in told}
 
 
 def write(cells: list[Cell], left_out: dict[str, str], size: int) -> int:
