@@ -162,6 +162,7 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
     from bench.regression import baseline as files
     from bench.regression import forms
     from bench.regression.gate import gate as judge
+    from bench.regression.policy import policy_at
     from bench.regression.report import report
     from bench.regression.verdict import plain
 
@@ -170,13 +171,13 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
         raise UsageError(f"A gate judges one run, and {len(found)} were given; gate them one by one.")
     if len(set(names)) != len(names):
         raise UsageError("A baseline was named twice; each is held against once.")
-    policy = _policy(values["policy"])
+    rules = policy_at(values["policy"])
     home = Path(values["folder"])
     absent = [name for name in names if not files.path_of(home, name).is_file()]
     if absent:
         return _candidates(found[0], absent, home)
     held = [files.read(home, name) for name in names]
-    verdict = judge(found[0], held, policy, home=home)
+    verdict = judge(found[0], held, rules, home=home)
     target = Path(values["verdict"] or Path(values["root"]) / "gates" / f"{'+'.join(names)}.json")
     forms.write(verdict, target, forms.as_json(verdict))
     if values["junit"]:
@@ -211,11 +212,12 @@ def calibrate(runs: tuple[str, ...], name: str, policy: str, put: bool, folder: 
     from bench.cli.naming import run_folders
     from bench.regression import baseline as files
     from bench.regression.calibrate import calibrated, toml
+    from bench.regression.policy import policy_at
 
     home = Path(folder)
     held = files.read(home, name)
     folders = run_folders(runs, root) if runs else []
-    found = calibrated(held, folders, _policy(policy), home=home)
+    found = calibrated(held, folders, policy_at(policy), home=home)
     if put:
         noise = {f"{n.metric}|{n.output}": {"sd": n.sd, "runs": float(n.runs)} for n in found if n.sd is not None}
         kept = dataclasses.replace(held, noise={**held.noise, **noise})
@@ -252,8 +254,9 @@ def audit(
     from bench.cli.naming import run_folders
     from bench.cli.progress import progress
     from bench.regression.audit import DROPS, audited, work
+    from bench.regression.policy import policy_at
 
-    rules, repeats = _policy(policy), [store.load(run) for run in run_folders(runs, root)]
+    rules, repeats = policy_at(policy), [store.load(run) for run in run_folders(runs, root)]
     shown = progress(quiet)
     click.get_current_context().call_on_close(shown.close)
     shown.phase("", "audit", work(rules, drops or DROPS, trials))
@@ -274,14 +277,6 @@ def audit(
 
 def _rate(rate: Any) -> str:
     return f"{100 * rate.share:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
-
-
-def _policy(text: str) -> Any:
-    """The policy of a file, of gate.toml where it is there, or the one without rules."""
-    from bench.regression.policy import Policy, read_policy
-
-    file = text or ("gate.toml" if Path("gate.toml").is_file() else "")
-    return read_policy(file) if file else Policy()
 
 
 def _candidates(run: Path, names: list[str], home: Path) -> int:

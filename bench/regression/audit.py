@@ -155,15 +155,15 @@ def _power(
     advance: Callable[[], None],
 ) -> Power:  # fmt: skip
     one = pairs[0][at]
-    drop = margins * one.margin if margins else _seen(pairs[0], at)
+    drop = margins * one.margin if margins else _seen(pairs[0], at, policy.alpha)
     told = [_trial(pairs, policy, rng, at, drop, advance)[at] for _ in range(trials)]
     passed, found = _rate([t != "pass" for t in told]), _rate([t == "regressed" for t in told])
     return Power(one.metric, one.label, drop, margins, passed, found)
 
 
-def _seen(judges: Sequence[_Judge], at: int) -> float:
+def _seen(judges: Sequence[_Judge], at: int, alpha: float) -> float:
     """The drop that the gate prints as detectable."""
-    _, reach = worse([Exchanged(j.both, j.sign, np.arange(j.both.groups)) for j in judges], permutations=2000)
+    _, reach = worse([Exchanged(j.both, j.sign, np.arange(j.both.groups)) for j in judges], alpha=alpha)
     return detectable(bounds(judges[at].both, judges[at].sign).error, judges[at].margin, reach)
 
 

@@ -34,7 +34,7 @@ LARGE = 200_000
 """Bytes of rows that a diff is still read in."""
 ENDING, SIDE = ".json", ".rows.gz"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_KEYS = ("sample", "k", "group", "prompt", "status", "digest", "image")
+_KEYS = ("sample", "k", "group", "prompt", "status", "digest")
 _KEPT = ("format", "spec", "digest", "label", "scores", "cards", "protocols", "dataset", "counts", "notes")
 """Of run.json; of its provenance only what a number can depend on."""
 _MADE_WITH = ("suite", "packages", "python", "platform", "device", "dtype")
@@ -88,8 +88,6 @@ def made(run: Path, name: str, reason: str, folder: Path, *, rows: str = discret
         copy = Path(scratch) / "run"
         light(run, copy, thumbnails=0, rows=rows)
         record, data, frame = store.load(copy), store.read_json(copy / "run.json"), store.samples(copy)
-    whole = store.samples(run)
-    frame["image"] = "" if discretion.is_private(record.dataset.get("visibility")) else _inside(run, whole["image"])
     columns = (*_KEYS, *_needed(record, list(frame.columns)))
     frame = frame[list(columns)].sort_values(["sample", "k"], kind="stable")
     kept = {key: data[key] for key in _KEPT if key in data}
@@ -115,11 +113,6 @@ def _column(values: pd.Series) -> list[Any]:
     """Plain numbers and texts; None for what is none."""
     found = values.tolist()
     return [None if isinstance(v, float) and not math.isfinite(v) else v for v in found]
-
-
-def _inside(run: Path, images: pd.Series) -> list[str]:
-    """Images by their place in the run; those that lie elsewhere are not named: the file is for other machines too."""
-    return [i if i and not os.path.isabs(i) and ".." not in Path(i).parts else "" for i in images.astype(str)]
 
 
 def _plain_system(text: str) -> str:
@@ -240,13 +233,21 @@ def as_run(baseline: Baseline, to: Path, folder: Path | None = None, *, label: s
         if ":" in name and not name.startswith("tag:"):
             frame[name] = frame[name].astype("float64")
     frame["reason"], frame["reference"] = "", ""
-    home = folder / baseline.images if folder is not None and baseline.images else None
-    there = home is not None and store.is_run(home) and store.load(home).digest == baseline.run["digest"]
-    frame["image"] = [str((home / i).resolve()) if there and home and i else "" for i in frame["image"]]
+    known = {} if folder is None or not baseline.images else _pictures(folder / baseline.images, baseline)
+    frame["image"] = [known.get(key, "") for key in zip(frame["sample"], frame["k"], strict=True)]
     store.write_parquet(to / "samples.parquet", frame)
     record = {**baseline.run, "label": label or baseline.run["label"], "packed": {"thumbnails": 0, "views": False}}
     store.write_json(to / "run.json", record)
     return store.load(to)
+
+
+def _pictures(run: Path, baseline: Baseline) -> dict[tuple[str, int], str]:
+    """(sample, k) -> file, where the baseline's own run lies at `run` still."""
+    if not store.is_run(run) or store.load(run).digest != baseline.run["digest"]:
+        return {}
+    frame = store.samples(run)
+    rows = zip(frame["sample"], frame["k"], frame["image"].astype(str), strict=True)
+    return {(sample, k): str(store.image_path(run, image).resolve()) for sample, k, image in rows if image}
 
 
 def renewed(old: Baseline, new: Baseline) -> Baseline:

@@ -26,7 +26,9 @@ from bench.regression.policy import Policy
 from bench.reports.comparison.differences import Refused, columns
 from bench.reports.comparison.nouns import System
 from bench.stats.bootstrap import estimate
+from bench.stats.kernels import kernel
 from bench.stats.noninferiority import block_bounds, bounds, required
+from bench.stats.paired import complete
 
 REPEATABILITY = 2.8
 """1.96 times the square root of 2, rounded (ISO 5725-6)."""
@@ -82,7 +84,7 @@ def _noise(metric: str, output: str, matches: Sequence[Match], alone: Match, blo
         return Noise(metric, output, metric, None, 0, None, None, None, str(absent))
     if matches:
         values = [own.before.value, *(o.after.value for o in ones)]
-        sd, errors, groups = float(np.std(values, ddof=1)), _errors(matches, ones), 0  # type: ignore[arg-type]
+        sd, errors = float(np.std(values, ddof=1)), _errors(matches, ones)  # type: ignore[arg-type]
         count, why = len(values), f"{len(values)} runs"
     else:
         sd, errors, count = _of_seeds(alone, own)
@@ -139,17 +141,13 @@ def _of_seeds(alone: Match, one: Asked) -> tuple[float, list[float], int]:
     values = [estimate(estimator, table) for table in whole]
     errors = []
     for a, b in itertools.combinations(range(len(seeds)), 2):
-        both = compared_rows(alone, one, here[a], here[b])
-        if both is not None:
-            errors.append(both / len(seeds) ** 0.5)
+        error = _error_between(alone, one, here[a], here[b])
+        errors += [error / len(seeds) ** 0.5] if error is not None else []
     return float(np.std(values, ddof=1)) / len(seeds) ** 0.5, errors, len(seeds)
 
 
-def compared_rows(alone: Match, one: Asked, a: np.ndarray, b: np.ndarray) -> float | None:
+def _error_between(alone: Match, one: Asked, a: np.ndarray, b: np.ndarray) -> float | None:
     """Standard error of the difference of two sets of rows of one run, paired by sample."""
-    from bench.stats.kernels import kernel
-    from bench.stats.paired import complete
-
     estimator = one.output.estimator
     assert estimator is not None
     frame = alone.tables.frame(RUN)

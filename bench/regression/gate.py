@@ -218,15 +218,15 @@ def _margin(rule: Rule, found: Bounds) -> float:
 
 def _judged(cases: Sequence[_Case], policy: Policy) -> list[Item]:
     family = [c for c in cases if c.blocking]
-    together = _family(family)
+    together = _family(family, policy.alpha)
     items = []
     for case in cases:
-        p, reach = together.get(id(case)) or _family([case])[id(case)]
+        p, reach = together.get(id(case)) or _family([case], policy.alpha)[id(case)]
         items.append(_item(case, p, reach, policy))
     return items
 
 
-def _family(cases: Sequence[_Case]) -> dict[int, tuple[float, float]]:
+def _family(cases: Sequence[_Case], alpha: float) -> dict[int, tuple[float, float]]:
     """Case -> (adjusted p of being worse, reach). Comparisons by exchange are corrected over the maximum, those by
     blocks by Holm, and each part has its share of the error by its size (as in comparisons)."""
     rows = [c for c in cases if c.both is not None and np.isfinite(c.bounds.error)]
@@ -235,13 +235,14 @@ def _family(cases: Sequence[_Case]) -> dict[int, tuple[float, float]]:
     found: dict[int, tuple[float, float]] = {id(c): (1.0, np.inf) for c in cases}
     if rows:
         groups = pd.Index(np.unique(np.concatenate([c.both.labels for c in rows if c.both is not None])))
-        p, reach = worse([Exchanged(c.both, c.one.sign, groups.get_indexer(c.both.labels)) for c in rows if c.both])
+        family = [Exchanged(c.both, c.one.sign, groups.get_indexer(c.both.labels)) for c in rows if c.both]
+        p, reach = worse(family, alpha=alpha)
         found |= {id(c): (min(1.0, v * size / len(rows)), reach) for c, v in zip(rows, p, strict=True)}
     if blocks:
         own = [_block_p(c.bounds) for c in blocks]
         adjusted = holm(own) * size / len(blocks)
         for case, p_block in zip(blocks, adjusted, strict=True):
-            reach = float(special.stdtrit(max(case.bounds.groups - 1, 1), 1 - 0.05 / size))
+            reach = float(special.stdtrit(max(case.bounds.groups - 1, 1), 1 - alpha / size))
             found[id(case)] = (min(1.0, float(p_block)), reach)
     return found
 

@@ -18,8 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from bench.regression.verdict import Item, Verdict
 
-_KEY: Any = None
-"""Where the verdict is kept in a session's stash; made at first use."""
+_KEY = pytest.StashKey[Any]()
+"""Where the verdict is kept in a session's stash."""
 
 
 class GateWarning(UserWarning):
@@ -62,9 +62,6 @@ def t2i_verdict(request: pytest.FixtureRequest) -> Verdict:
 
 def _verdict(config: pytest.Config) -> Verdict:
     """Judged once a process. A failure of the suite's own kind ends pytest with its sentence."""
-    global _KEY
-    if _KEY is None:
-        _KEY = pytest.StashKey[Any]()
     if _KEY not in config.stash:
         from bench.errors import BenchError
 
@@ -82,7 +79,7 @@ def _judged(config: pytest.Config) -> Verdict:
     from bench.regression import baseline as files
     from bench.regression.gate import gate
     from bench.regression.naming import found_run
-    from bench.regression.policy import Policy, read_policy
+    from bench.regression.policy import policy_at
     from bench.regression.report import report
 
     home, names = Path(config.getoption("--t2i-baselines")), config.getoption("--t2i-baseline")
@@ -99,9 +96,8 @@ def _judged(config: pytest.Config) -> Verdict:
         if not reason:
             raise UsageError(f"{told}, if it is what later runs are to be held against. Nothing was judged.")
         config.issue_config_time_warning(GateWarning(told), 2)
-    policy = config.getoption("--t2i-policy") or ("gate.toml" if Path("gate.toml").is_file() else "")
     held = [files.read(home, name) for name in names]
-    verdict = gate(run, held, read_policy(policy) if policy else Policy(), home=home)
+    verdict = gate(run, held, policy_at(config.getoption("--t2i-policy")), home=home)
     if config.getoption("--t2i-report") and not worker:
         report(verdict, run, held, home, Path(config.getoption("--t2i-report")))
     return verdict
@@ -134,6 +130,7 @@ class _Judged(pytest.Item):
     blocking = True
 
     def told(self) -> str:
+        """What is printed when it does not pass; each kind has its own."""
         raise NotImplementedError
 
     def setup(self) -> None:

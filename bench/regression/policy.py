@@ -87,6 +87,12 @@ def read_policy(path: str | Path) -> Policy:
     return policy_from(data, str(file))
 
 
+def policy_at(path: str) -> Policy:
+    """The policy of a file; where none is given that of gate.toml if it is there, else the one without rules."""
+    file = path or ("gate.toml" if Path("gate.toml").is_file() else "")
+    return read_policy(file) if file else Policy()
+
+
 def policy_from(data: Mapping[str, Any], origin: str = "the policy") -> Policy:
     """The policy that plain values state; `origin` begins every complaint."""
     _known(data, _TOP, origin)

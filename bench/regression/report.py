@@ -19,7 +19,7 @@ def report(verdict: Verdict, run: Path, baselines: Sequence[Baseline], home: Pat
     with tempfile.TemporaryDirectory() as scratch:
         held = []
         for one in baselines:
-            as_run(one, Path(scratch) / one.name, home, label=f"baseline {one.name}")
+            as_run(one, Path(scratch) / one.name, home, label=one.name)
             held.append(Path(scratch) / one.name)
-        comparison = compare([run, *held], baseline=f"baseline {baselines[0].name}", force=True)
+        comparison = compare([run, *held], baseline=str(held[0]), force=True)
         return write_report(comparison, out)

@@ -137,9 +137,11 @@ class Exchanged:
     """(G,) its groups, numbered from 0 over the family: equal numbers are exchanged together."""
 
 
-def worse(family: Sequence[Exchanged], *, permutations: int = PERMUTATIONS, seed: int = 0) -> tuple[np.ndarray, float]:
+def worse(
+    family: Sequence[Exchanged], *, permutations: int = PERMUTATIONS, seed: int = 0, alpha: float = ALPHA
+) -> tuple[np.ndarray, float]:
     """((m,) one-sided p of being worse, adjusted over the family; reach in standard errors that a single difference
-    must have at 5 %). UsageError for an empty family."""
+    must have at `alpha`). UsageError for an empty family."""
     if not family:
         raise UsageError("A family needs at least one comparison.")
     total = 1 + max(int(one.places.max(initial=0)) for one in family)
@@ -154,13 +156,14 @@ def worse(family: Sequence[Exchanged], *, permutations: int = PERMUTATIONS, seed
         scale = spread if spread > 0 else np.inf
         observed[i] = -one.sign * as_it_is * (abs(as_it_is) > least) / scale
         drawn[:, i] = -one.sign * found / scale
-    reach = float(np.quantile(drawn.max(1), 1 - ALPHA))
+    reach = float(np.quantile(drawn.max(1), 1 - alpha))
     p = step_down(observed, drawn)
     return np.where(observed > 0, p, np.maximum(p, 0.5)), reach
 
 
 def judged(low: float, margin: float, p: float, *, alpha: float = ALPHA) -> Judgement:
-    """The verdict of one comparison; NaN for bounds that do not exist, which decide nothing."""
+    """The verdict of one comparison: low, its lower bound, and margin in units of the metric; p as `worse` gives it.
+    UsageError for a margin that is not above 0."""
     if not margin > 0:
         raise UsageError(f"A margin is a number above 0; got {margin:g}.")
     if low > -margin:

@@ -161,6 +161,20 @@ def test_pictures_are_found_while_the_run_lies_there(tmp_path, monkeypatch):
         run.joinpath("run.json").unlink(missing_ok=True)
 
 
+def test_images_that_lie_elsewhere_are_shown_too_and_never_named(tmp_path, monkeypatch):
+    """Of a folder of one's own a run records where the files are."""
+    monkeypatch.chdir(tmp_path)
+    run = given(tmp_path)
+    frame = store.samples(run)
+    frame["image"] = [f"/elsewhere/{i}.png" for i in range(len(frame))]
+    store.write_parquet(run / "samples.parquet", frame)
+    found, (path,) = put(tmp_path, run)
+    assert "elsewhere" not in path.read_text()
+    (tmp_path / "as").mkdir()
+    as_run(found, tmp_path / "as", tmp_path / "baselines")
+    assert store.samples(tmp_path / "as")["image"][3] == "/elsewhere/3.png"
+
+
 def test_a_private_run_keeps_its_words(tmp_path):
     secret = "the treaty of the moles"
     run = gated.run(tmp_path, match=gated.scores(20), words=lambda i: f"{secret} {i}", visibility="private")

@@ -285,3 +285,10 @@ def test_private_runs_are_judged_by_blinded_names_and_never_quoted(tmp_path):
 def test_policies_are_checked(data, told):
     with pytest.raises(UsageError, match=told):
         policy_from(data)
+
+
+def test_the_reach_follows_the_declared_error(tmp_path):
+    """What a gate says it sees depends on how surely it must know."""
+    more = {"match": gated.scores(N, seed=1)}
+    strict, loose = (judged(tmp_path, policy({**MATCH, "margin": 0.01}, alpha=a), **more) for a in (0.01, 0.2))
+    assert strict.items[0].detectable > loose.items[0].detectable
