@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import DataError
-from bench.formats.large_files import hub_folder, may_download, named_digest, snapshot
-from bench.spec import digest, text_digest
+from bench.formats import model_folders
+from bench.formats.model_folders import is_hub as is_hub
+from bench.formats.model_folders import located as located
+from bench.spec import digest
 
 INDEX = "model_index.json"
-_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_PLAIN = re.compile(r"(diffusion_pytorch_model|pytorch_model|model)(-\d+-of-\d+)?\.(safetensors|bin)")
 _VOCABULARIES = (
     "tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
 )  # fmt: skip
@@ -33,34 +32,11 @@ _NEEDS = (
     ("FeatureExtractor", ("preprocessor_config.json",)),
 )  # fmt: skip
 """End of a class's name -> files of which such a part has at least one; any other class is a network."""
-_NOT_FIXING = ("_diffusers_version", "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype")
-"""Fields of configurations that say where and by which version they were written."""
-
-
-def located(model: str, revision: str = "") -> Path | None:
-    """The folder of a path or of a hub's repository in the local cache; None where there is none."""
-    path = Path(model).expanduser()
-    if path.exists():
-        return path
-    return snapshot(model, revision) if is_hub(model) else None
-
-
-def is_hub(model: str) -> bool:
-    """Whether a model is named as owner/name and no such path exists."""
-    return bool(_HUB.fullmatch(model)) and not Path(model).expanduser().exists()
 
 
 def absent(model: str, revision: str = "") -> str:
     """Why there is nothing to load; '' where there is, or where it may be fetched."""
-    if located(model, revision) is not None or (is_hub(model) and may_download()):
-        return ""
-    if not is_hub(model):
-        return f"The folder '{model}' does not exist; give the path of a diffusers pipeline or owner/name of the hub."
-    what = f"'{model}'{f' at {revision}' if revision else ''}"
-    return (
-        f"{what} is neither a folder nor in the Hugging Face cache ({hub_folder(model)}): --allow-download fetches it, "
-        "or give the path of a folder."
-    )
+    return model_folders.absent(model, revision, "a diffusers pipeline")
 
 
 @dataclass(frozen=True)
@@ -168,17 +144,7 @@ class Pipeline:
             others = sorted(p.name for p in part.folder.iterdir() if p.suffix in (".safetensors", ".bin", ".ckpt"))
             more = f" (there is {others[0]}: say which with variant=)" if others else ""
             yield f"The part {who} of '{self.folder}' has no weights{more}; copy or fetch it again."
-        for file in files:
-            with file.open("rb") as opened:
-                if opened.read(24).startswith(b"version https://git-lfs"):
-                    yield f"{file} is a pointer of Git LFS and not the weights; run 'git lfs pull' in that folder."
-        for index in part.folder.glob("*.index*.json"):
-            named = _shards(index)
-            if {f.name for f in files} & named:
-                gone = sorted(n for n in named if not (part.folder / n).is_file())
-                if gone:
-                    count = f"{len(gone)} of {len(named)} files of weights ({gone[0]})"
-                    yield f"The part {who} of '{self.folder}' lacks {count}; copy or fetch it again."
+        yield from model_folders.damage(part.folder, files, f"The part {who} of '{self.folder}'")
 
     def _lacking_variant(self) -> Iterator[str]:
         names = [file.name for part in self.parts.values() for file in self.weights(part)]
@@ -189,23 +155,14 @@ class Pipeline:
         """The files of weights that are loaded: of the variant where there are any, safetensors where there are any."""
         if not part.folder.is_dir() or part.needs:
             return []
-        every = sorted(p for p in part.folder.iterdir() if p.suffix in (".safetensors", ".bin") and p.is_file())
-        mine = [p for p in every if self.variant and re.search(rf"\.{re.escape(self.variant)}[.-]", p.name)]
-        found = mine or [p for p in every if _PLAIN.fullmatch(p.name)]
-        return [p for p in found if p.suffix == ".safetensors"] or found
+        return model_folders.weights_of(part.folder, self.variant)
 
     def identity(self) -> dict[str, str]:
         """Part -> digest of its configuration, vocabulary and weights: the same for every copy of it."""
         return {name: digest(self._content(part)) for name, part in sorted(self.parts.items())}
 
     def _content(self, part: Part) -> list[list[str]]:
-        found = [[p.name, named_digest(p)] for p in self.weights(part)]
-        for path in sorted(part.folder.iterdir()):
-            if path.suffix == ".json" and ".index" not in path.name:
-                found.append([path.name, _fixed(path)])
-            elif path.suffix in (".txt", ".model"):
-                found.append([path.name, named_digest(path)])
-        return found
+        return model_folders.content(part.folder, self.weights(part))
 
 
 def _of_diffusers(package: str) -> bool:
@@ -214,21 +171,3 @@ def _of_diffusers(package: str) -> bool:
     if spec is None or spec.origin is None or not package.isidentifier():
         return False
     return (Path(spec.origin).parent / "pipelines" / package).is_dir()
-
-
-def _shards(index: Path) -> set[str]:
-    try:
-        return {Path(str(name)).name for name in json.loads(index.read_bytes())["weight_map"].values()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return set()
-
-
-def _fixed(path: Path) -> str:
-    """Digest of a configuration without what says who wrote it."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged ({error}); copy the folder again.") from None
-    if isinstance(found, Mapping):
-        found = {k: v for k, v in found.items() if k not in _NOT_FIXING}
-    return text_digest(json.dumps(found, sort_keys=True))

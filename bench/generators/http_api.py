@@ -9,17 +9,16 @@ endpoint alone: it is in no parameter, record, digest or message.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from bench.errors import GenerationFailed, UsageError
+from bench.formats.http_calls import Terms, endpoint_of, header_of, key_of, lacking
+from bench.formats.http_errors import Failed, Refused, Useless, brief
 from bench.generators.base import Context, Generator
-from bench.generators.http_client import Caller, Terms
-from bench.generators.http_replies import Failed, Refused, Useless, brief
+from bench.generators.http_client import Caller
 from bench.registry import register
 from bench.spec import parse
 from bench.types import Outcome, Request
@@ -30,7 +29,6 @@ LONGEST = {"dall-e-2": 1000, "dall-e-3": 4000, "gpt-image": 32000}
 """Characters of a prompt that models take, by the beginning of their names (platform documentation, 2025)."""
 SEEDS = 2**32
 """Seeds are sent modulo this: what servers take."""
-_SECRET = re.compile(r"key|token|secret|passw|sig(nature)?$|auth", re.IGNORECASE)
 _OWN = ("model", "prompt", "n", "size", "quality", "response_format", "seed")
 
 
@@ -79,24 +77,11 @@ class HttpApi(Generator):
     @property
     def endpoint(self) -> str:
         """The address that is asked: `url`, completed where it names the server or its /v1 alone."""
-        parts = urlsplit(self.url)
-        path = parts.path.rstrip("/")
-        if not path.endswith("/generations"):
-            path += "/images/generations" if path.endswith("/v1") else "/v1/images/generations"
-        return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+        return endpoint_of(self.url, "/images/generations")
 
     def problems(self) -> list[str]:
         """A missing package or key, an address that cannot be meant, parameters out of range. Nothing is sent."""
-        found = list(self._wrong_address())
-        if importlib.util.find_spec("httpx") is None:
-            found.append("http needs the package httpx: pip install 'text-image-bench[http]'.")
-        if self.key_env and not self._key:
-            found.append(
-                f"The environment variable {self.key_env} with the server's key is not set; set it, name another with "
-                "key_env=NAME, or say key_env=none for a server without keys."
-            )
-        elif not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
-            found.append(f"The environment variable {self.key_env} holds signs that no key has; set it to the key.")
+        found = list(lacking("http", self.url, self.key_env))
         if self.timeout <= 0 or self.total_timeout <= 0 or self.concurrency < 1 or not 1 <= self.n_per_call <= 10:
             found.append("timeout, total_timeout and concurrency must be above 0, and n_per_call from 1 to 10.")
         if self.retries < 0 or self.backoff < 0 or self.rate < 0 or self.max_prompt < 0 or self.price < 0:
@@ -111,19 +96,9 @@ class HttpApi(Generator):
             found.append("send_seed gives each image a seed of its own and so needs n_per_call=1.")
         return found
 
-    def _wrong_address(self) -> Iterator[str]:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            yield f"url={brief(self.url)} is no address of a server; give http://HOST:PORT or https://HOST/v1."
-        elif parts.username or parts.password or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query)):
-            yield (
-                f"The url of {parts.hostname} holds a key or password, which every record would show; put it into an "
-                "environment variable and name that with key_env."
-            )
-
     @property
     def _key(self) -> str:
-        return os.environ.get(self.key_env, "").strip() if self.key_env else ""
+        return key_of(self.key_env)
 
     def identity(self) -> Mapping[str, Any]:
         """The declared revision, or the address without its scheme; and whether images can be made again."""
@@ -171,8 +146,7 @@ class HttpApi(Generator):
 
     def _open(self) -> Caller:
         if self._caller is None:
-            scheme = "Bearer " if self.key_header.casefold() == "authorization" else ""
-            headers = {self.key_header: scheme + self._key} if self._key else {}
+            headers = header_of(self.key_header, self._key)
             self._caller = Caller(
                 Terms(
                     self.endpoint, headers, self.timeout, self.total_timeout, self.retries, self.backoff, self.rate,

@@ -1,61 +1,30 @@
-"""Traffic with a server of the images API: retries, deadlines, a rate, limits of size, and where images may come from.
+"""The calls of the images API: pictures of a prompt, and where images may come from.
 
-One event loop in a thread of its own serves all calls of a generator, so that a deadline holds for a whole exchange: a
-server that sends a byte a second is as late as one that sends nothing. The key is sent to the API's own address alone,
-never with a download, and taken out of every text before anyone sees it.
+Traffic is that of `formats.http_calls`; the key is never sent with a download.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import random
-import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 
 from bench.errors import BadImage
+from bench.formats.http_calls import Calls, Terms, content_of
+from bench.formats.http_errors import Failed, Passing, Refused, Useless, brief
 from bench.formats.images import decode
-from bench.generators.http_replies import Failed, Item, Passing, Refused, Useless, brief, items
-
-if TYPE_CHECKING:
-    import httpx
-
-T = TypeVar("T")
+from bench.generators.http_replies import Item, items
 
 MOST_BYTES = 64 << 20
 """Largest image in bytes; an answer may be as large for each image asked for."""
-_LONGEST_WAIT = 60.0
 _REDIRECTS = 3
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How a server is spoken to."""
-
-    endpoint: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout: float = 120.0
-    """Seconds of one exchange, from connecting to its last byte."""
-    total_timeout: float = 900.0
-    """Seconds of one call with all its waits and tries."""
-    retries: int = 5
-    backoff: float = 1.0
-    """Seconds that the first wait may last; each later one may last twice as long, up to a minute."""
-    rate: float = 0.0
-    """Calls a minute, 0: as many as wanted."""
-    burst: int = 1
-    """Calls that may go at once after a pause."""
-    local: bool | None = None
-    """Whether images may come from private addresses; None: where the API itself has one."""
-
 
 Picture = tuple["np.ndarray | Refused | Failed", Mapping[str, Any]]
 """Pixels or why there are none, and what the server told of them."""
@@ -70,61 +39,24 @@ class Done:
     seconds: float
 
 
-class Caller:
-    """The calls of one generator. Open until `close`."""
+class Caller(Calls):
+    """The calls of one generator."""
 
     def __init__(self, terms: Terms) -> None:
-        self.terms = terms
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="http", daemon=True)
-        self._thread.start()
-        self._client, self._plain = self.run(self._open())
-        self._tokens, self._seen, self._quiet = float(terms.burst), time.monotonic(), 0.0
+        super().__init__(terms)
         self._local = terms.local
-
-    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """A coroutine on its way; `cancel` of the future cancels it there."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine; Ctrl-C here cancels it there."""
-        future = self.start(work)
-        try:
-            return future.result()
-        finally:
-            future.cancel()
-
-    def close(self) -> None:
-        """Hang up."""
-        self.run(self._shut())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(5)
-        self.loop.close()
-
-    async def _open(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-        import httpx
-
-        trust = httpx.create_ssl_context()  # reading the certificates takes a while: once for both
-        keyed = httpx.AsyncClient(headers=dict(self.terms.headers), timeout=None, verify=trust)
-        return keyed, httpx.AsyncClient(timeout=None, verify=trust)
-
-    async def _shut(self) -> None:
-        await self._client.aclose()
-        await self._plain.aclose()
-
-    # ---- calls ----
 
     async def images(self, body: Mapping[str, Any], count: int) -> Done:
         """`count` pictures of a prompt. A spoilt picture is asked for once more, a download by itself.
 
         Raises Refused, Failed or Useless where that befalls the whole call.
         """
-        await self._turn()
+        await self.turn()
         began, tries, second = time.monotonic(), 0, False
         made: list[Picture] = []
         while (left := count - len(made)) > 0:
             try:
-                (found, told), more = await self._tried(partial(self._post, {**body, "n": left}), began, paced=True)
+                (found, told), more = await self.tried(partial(self._post, {**body, "n": left}), began, paced=True)
             except (Refused, Failed, Useless) as error:
                 if not made:
                     raise
@@ -147,65 +79,15 @@ class Caller:
         try:
             if item.data is not None:
                 return await asyncio.to_thread(decode, item.data), info
-            pixels, more = await self._tried(partial(self._download, item.url), began)
+            pixels, more = await self.tried(partial(self._download, item.url), began)
             return pixels, {**info, **({"downloads": more} if more > 1 else {})}
         except BadImage as error:
             return Failed(str(error), server=True), info
         except Failed as error:
             return error, info
 
-    async def _tried(self, once: Callable[[], Awaitable[T]], began: float, paced: bool = False) -> tuple[T, int]:
-        """The result of something that may fail for a while, with the number of tries. paced: each of them takes its
-        turn."""
-        terms, tries = self.terms, 0
-        passing: tuple[type[Exception], ...] = (Passing, OSError, *_broken())
-        """OSError: also a timeout, and a name without address."""
-        while True:
-            tries += 1
-            left = max(0.001, began + terms.total_timeout - time.monotonic())
-            try:
-                async with asyncio.timeout(min(terms.timeout, left)):
-                    return await once(), tries
-            except passing as error:
-                reason, wait = _said(error, min(terms.timeout, left)), getattr(error, "wait", None)
-            if tries > terms.retries:
-                raise Failed(f"{reason}; tried {tries} times", server=True)
-            span = random.uniform(0.5, 1.0) * min(_LONGEST_WAIT, terms.backoff * 2 ** (tries - 1))
-            wait = max(span, wait or 0.0)
-            if wait > began + terms.total_timeout - time.monotonic():
-                late = f"the next try would be after the {terms.total_timeout:g} s that a call may take"
-                raise Failed(f"{reason}; {late}", server=True)
-            await asyncio.sleep(wait)
-            if paced:
-                await self._turn()
-
-    async def _turn(self) -> None:
-        """Wait for the rate (a bucket of tokens), and for the end of a pause that the server asked for."""
-        while True:
-            now = time.monotonic()
-            if now < self._quiet:
-                await asyncio.sleep(self._quiet - now)
-                continue
-            if self.terms.rate <= 0:
-                return
-            each = self.terms.rate / 60
-            self._tokens = min(float(self.terms.burst), self._tokens + (now - self._seen) * each)
-            self._seen = now
-            if self._tokens >= 1:
-                self._tokens -= 1
-                return
-            await asyncio.sleep((1 - self._tokens) / each)
-
     async def _post(self, body: Mapping[str, Any]) -> tuple[list[Item], dict[str, Any]]:
-        most = MOST_BYTES * int(body.get("n", 1))
-        async with self._client.stream("POST", self.terms.endpoint, json=dict(body)) as reply:
-            content = await _content(reply, most)
-            try:
-                return items(reply.status_code, reply.headers, content)
-            except Passing as error:
-                if reply.status_code == 429 and (error.wait or 0) <= self.terms.total_timeout:  # all calls hold back
-                    self._quiet = max(self._quiet, time.monotonic() + (error.wait or 0))
-                raise
+        return await self.posted(body, items, MOST_BYTES * int(body.get("n", 1)))
 
     async def _download(self, url: str) -> np.ndarray:
         for _ in range(_REDIRECTS + 1):
@@ -218,7 +100,7 @@ class Caller:
                     said = f"the image's address answered {reply.status_code}"
                     gone = reply.status_code < 500 and reply.status_code not in (408, 425, 429)
                     raise Failed(said, server=True) if gone else Passing(said)
-                content = await _content(reply, MOST_BYTES)
+                content = await content_of(reply, MOST_BYTES)
             try:
                 return await asyncio.to_thread(decode, content)
             except BadImage as error:
@@ -240,28 +122,3 @@ class Caller:
     async def _public(self, host: str) -> bool:
         found = await self.loop.getaddrinfo(host, None)
         return all(ipaddress.ip_address(str(one[4][0]).partition("%")[0]).is_global for one in found)
-
-
-async def _content(reply: httpx.Response, most: int) -> bytes:
-    """The decoded body; Failed when it is longer than `most` bytes."""
-    parts, size = [], 0
-    async for part in reply.aiter_bytes():
-        size += len(part)
-        if size > most:
-            raise Failed(f"the answer is longer than {most} bytes and was not read further", server=True)
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _broken() -> tuple[type[Exception], ...]:
-    import httpx
-
-    return httpx.HTTPError, httpx.InvalidURL, httpx.StreamError
-
-
-def _said(error: Exception, seconds: float) -> str:
-    if isinstance(error, Passing):
-        return str(error)
-    if isinstance(error, TimeoutError):
-        return f"no whole answer came within {seconds:.3g} s"
-    return f"the connection failed ({type(error).__name__}: {brief(error)})"
