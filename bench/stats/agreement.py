@@ -21,9 +21,15 @@ import numpy as np
 from bench.errors import TooFew, UsageError
 from bench.stats.bootstrap import LEVEL, RESAMPLES, drawn_weights
 
-STATISTICS = ("pearson", "spearman", "tau-b", "tau-c", "accuracy")
+STATISTICS = ("pearson", "spearman", "tau-b", "tau-c", "accuracy", "calibrated")
+"""calibrated: accuracy with metric differences up to the best threshold called ties (`tie_threshold`). The threshold is
+fitted to the very ratings, hence an upper bound, and held in resamples."""
+WITHIN = ("tau-b", "accuracy", "calibrated")
+"""Those that pairs of one group alone can be asked for: people's ranks of a prompt's images say nothing of others'."""
 MOST_ITEMS = 20_000
 """Items of which all pairs are looked at."""
+MOST_FITTED = 3000
+"""Items of which all pairs choose the threshold of ties; of more, so many that are drawn."""
 _ROWS = 2048
 
 
@@ -38,6 +44,8 @@ class Agreement:
     high: float
     draws: np.ndarray
     """(R,) resampled values, drawn jointly for all metrics of one call."""
+    threshold: float | None = None
+    """Of `calibrated`: metric differences up to it are ties."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +70,23 @@ def agreement(
     metrics: dict[str, np.ndarray],
     groups: Sequence[Any] | np.ndarray,
     *,
-    statistics: Sequence[str] = STATISTICS,
+    statistics: Sequence[str] | None = None,
+    within: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
 ) -> list[Agreement]:
     """human (n,), metric name -> (n,), groups (n,) -> an Agreement for each metric and statistic, metrics first.
 
-    Rows with a NaN anywhere are left out. TooFew with fewer than 3 rows or 2 groups.
+    within: only pairs of items of one group count, pooled over groups. Rows with a NaN anywhere are left out. TooFew
+    with fewer than 3 rows or 2 groups.
     """
-    unknown = [s for s in statistics if s not in STATISTICS]
+    allowed = WITHIN if within else STATISTICS
+    statistics = allowed if statistics is None else statistics
+    unknown = [s for s in statistics if s not in allowed]
     if unknown:
-        raise UsageError(f"'{unknown[0]}' is no statistic of agreement; allowed: {', '.join(STATISTICS)}.")
+        kind = "agreement within groups" if within else "agreement"
+        raise UsageError(f"'{unknown[0]}' is no statistic of {kind}; allowed: {', '.join(allowed)}.")
     columns = {"": np.asarray(human, float), **{k: np.asarray(v, float) for k, v in metrics.items()}}
     fine = np.all([np.isfinite(c) for c in columns.values()], axis=0)
     truth = columns.pop("")[fine]
@@ -87,12 +100,12 @@ def agreement(
     edges = [(1 - level) / 2, (1 + level) / 2]
     found = []
     for name, column in columns.items():
-        values = _all(truth, column[fine], codes, weights, statistics)
+        values = _all(truth, column[fine], codes, weights, statistics, within)
         for statistic in statistics:
-            draws = values[statistic]
+            draws, at = values[statistic], values.get("threshold") if statistic == "calibrated" else None
             known = draws[1:][np.isfinite(draws[1:])]
             low, high = np.quantile(known, edges) if len(known) > 1 else (np.nan, np.nan)
-            found.append(Agreement(name, statistic, float(draws[0]), float(low), float(high), draws[1:]))
+            found.append(Agreement(name, statistic, float(draws[0]), float(low), float(high), draws[1:], at))
     return found
 
 
@@ -163,14 +176,19 @@ def differences(found: Sequence[Agreement], level: float = LEVEL) -> list[Differ
     return result
 
 
-def _all(x: np.ndarray, y: np.ndarray, codes: np.ndarray, weights: np.ndarray, asked: Sequence[str]) -> dict[str, Any]:
+def _all(
+    x: np.ndarray, y: np.ndarray, codes: np.ndarray, weights: np.ndarray, asked: Sequence[str], within: bool = False
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "pearson" in asked:
         found["pearson"] = _by_rows(weights, lambda w: _pearson(x[None], y[None], w[:, codes]))
     if "spearman" in asked:
         found["spearman"] = _by_rows(weights, lambda w: _spearman(x, y, w[:, codes]))
     if {"tau-b", "tau-c", "accuracy"} & set(asked):
-        found |= _pairs(x, y, codes, weights)
+        found |= _pairs(x, y, codes, weights, within)
+    if "calibrated" in asked:
+        found["threshold"] = _fitted(x, y, codes, within)
+        found["calibrated"] = _pairs(x, y, codes, weights, within, found["threshold"])["accuracy"]
     return found
 
 
@@ -204,36 +222,66 @@ def _ranks(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _pairs(x: np.ndarray, y: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """tau-b, tau-c and accuracy under group weights (r, G), over unordered pairs of items."""
-    sums = _pair_sums(x, y, codes, weights.shape[1])
-    agree, in_x, in_y, both = (_form(s, weights) / 2 for s in sums)
-    n = weights @ np.bincount(codes, minlength=weights.shape[1])
-    pairs = n * (n - 1) / 2
+def _pairs(
+    x: np.ndarray, y: np.ndarray, codes: np.ndarray, weights: np.ndarray, within: bool = False, tie: float = 0.0
+) -> dict[str, np.ndarray]:
+    """tau-b, tau-c and accuracy under group weights (r, G), over unordered pairs of items (of one group: `within`)."""
+    sizes = np.bincount(codes, minlength=weights.shape[1])
+    n = weights @ sizes
+    if within:
+        agree, in_x, in_y, both = (weights @ s / 2 for s in _sums_within(x, y, codes, weights.shape[1], tie))
+        pairs = weights @ (sizes * (sizes - 1) / 2)
+    else:
+        agree, in_x, in_y, both = (_form(s, weights) / 2 for s in _pair_sums(x, y, codes, weights.shape[1], tie))
+        pairs = n * (n - 1) / 2
     known = in_x * in_y > 0
     tau_b = np.divide(agree, np.sqrt(in_x * in_y), out=np.full(len(n), np.nan), where=known)
-    m = np.minimum(_levels(x, codes, weights), _levels(y, codes, weights))
-    tau_c = np.divide(2 * m * agree, n**2 * (m - 1), out=np.full(len(n), np.nan), where=known & (m > 1))
     concordant = (agree + both) / 2  # pairs untied in both are concordant or discordant: C - D and C + D
     tied = pairs - in_x - in_y + both
-    return {"tau-b": tau_b, "tau-c": tau_c, "accuracy": (concordant + tied) / pairs}
+    right = np.divide(concordant + tied, pairs, out=np.full(len(n), np.nan), where=pairs > 0)
+    found = {"tau-b": tau_b, "accuracy": right}
+    if not within:
+        m = np.minimum(_levels(x, codes, weights), _levels(y, codes, weights))
+        found["tau-c"] = np.divide(2 * m * agree, n**2 * (m - 1), out=np.full(len(n), np.nan), where=known & (m > 1))
+    return found
 
 
 def _form(s: np.ndarray, w: np.ndarray) -> np.ndarray:
     return ((w @ s) * w).sum(1)
 
 
-def _pair_sums(x: np.ndarray, y: np.ndarray, codes: np.ndarray, groups: int) -> list[np.ndarray]:
-    """Sums (G, G) over ordered pairs of items: of sign x * sign y, |sign x|, |sign y|, |sign x sign y|."""
+def _signs(x: np.ndarray, y: np.ndarray, rows: Any, tie: float) -> list[np.ndarray]:
+    """sign x * sign y, |sign x|, |sign y|, |sign x sign y| of the differences of some items to all."""
+    a = np.sign(x[rows, None] - x[None, :])
+    gap = y[rows, None] - y[None, :]
+    b = np.sign(gap) * (np.abs(gap) > tie) if tie else np.sign(gap)
+    return [a * b, np.abs(a), np.abs(b), np.abs(a * b)]
+
+
+def _pair_sums(x: np.ndarray, y: np.ndarray, codes: np.ndarray, groups: int, tie: float) -> list[np.ndarray]:
+    """Sums (G, G) of `_signs` over ordered pairs of items."""
     mark = np.zeros((len(x), groups))
     mark[np.arange(len(x)), codes] = 1
     sums = [np.zeros((groups, groups)) for _ in range(4)]
     for at in range(0, len(x), _ROWS):
         rows = slice(at, at + _ROWS)
-        a, b = (np.sign(v[rows, None] - v[None, :]) for v in (x, y))
-        for total, part in zip(sums, (a * b, np.abs(a), np.abs(b), np.abs(a * b)), strict=True):
+        for total, part in zip(sums, _signs(x, y, rows, tie), strict=True):
             total += mark[rows].T @ (part @ mark)
     return sums
+
+
+def _sums_within(x: np.ndarray, y: np.ndarray, codes: np.ndarray, groups: int, tie: float) -> list[np.ndarray]:
+    """Sums (G,) of `_signs` over ordered pairs of items of one group."""
+    sums = np.zeros((4, groups))
+    for group, items in enumerate(_members(codes)):
+        sums[:, group] = [part.sum() for part in _signs(x[items], y[items], slice(None), tie)]
+    return list(sums)
+
+
+def _members(codes: np.ndarray) -> list[np.ndarray]:
+    """The items of each group."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(codes))[:-1])
 
 
 def _levels(x: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -244,21 +292,42 @@ def _levels(x: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray
     return ((weights > 0) @ there > 0).sum(1).astype(float)
 
 
+def _fitted(x: np.ndarray, y: np.ndarray, codes: np.ndarray, within: bool) -> float:
+    if within:
+        pairs = [items[list(np.triu_indices(len(items), 1))] for items in _members(codes)]
+        return _threshold(x, y, *np.concatenate(pairs, axis=1))[0]
+    drawn = np.arange(len(x))
+    if len(x) > MOST_FITTED:
+        drawn = np.random.default_rng(0).choice(len(x), MOST_FITTED, replace=False)
+    return tie_threshold(x[drawn], y[drawn])[0]
+
+
 def tie_threshold(human: np.ndarray, metric: np.ndarray) -> tuple[float, float]:
     """(threshold, accuracy): metric differences up to the threshold called ties, so that accuracy is largest.
 
     For metrics that never tie, where people often do (sec. 4.2). It is fitted to these very ratings: an upper bound.
     """
     x, y = np.asarray(human, float), np.asarray(metric, float)
-    i, j = np.triu_indices(len(x), 1)
-    apart, gap = np.sign(x[i] - x[j]), y[i] - y[j]
+    return _threshold(x, y, *np.triu_indices(len(x), 1))
+
+
+def _threshold(x: np.ndarray, y: np.ndarray, i: np.ndarray, j: np.ndarray) -> tuple[float, float]:
+    """As `tie_threshold`, over the pairs of items i and j."""
+    return best_tie(np.sign(x[i] - x[j]), y[i] - y[j])
+
+
+def best_tie(apart: np.ndarray, gap: np.ndarray) -> tuple[float, float]:
+    """As `tie_threshold`, of pairs: people's sign (1, 0, -1) and the metric's difference of each. Never worse than
+    calling equal scores alone a tie."""
+    if not len(gap):
+        return 0.0, np.nan
     order = np.argsort(np.abs(gap), kind="stable")
     size, right = np.abs(gap)[order], (np.sign(gap) == apart)[order] & (gap[order] != 0)
     tie = (apart == 0)[order]
     # calling the first k pairs ties wins those that people tie, and loses those that were ordered right
     score = np.concatenate([[0], np.cumsum(tie)]) + right.sum() - np.concatenate([[0], np.cumsum(right)])
-    # differences that are equal up to rounding are ties together or not at all
-    ends = np.append(size[1:] - size[:-1] > 1e-12 * size[-1], True)
-    allowed = np.concatenate([[bool(size[0] > 0)], ends])
+    # differences that are equal up to rounding are ties together or not at all; those of exactly 0 always are
+    allowed = np.concatenate([[False], size[1:] - size[:-1] > 1e-12 * size[-1], [True]])
+    allowed[int((size == 0).sum())] = True
     best = int(np.argmax(np.where(allowed, score, -1)))
     return float(size[best - 1]) if best else 0.0, float(score[best] / len(size))

@@ -38,9 +38,10 @@ ORACLES = {
     "tau-c": lambda x, y: stats.kendalltau(x, y, variant="c").statistic,
     "accuracy": accuracy,
 }
+EXACT = [s for s in STATISTICS if s != "calibrated"]
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("statistic", EXACT)
 def test_values_and_resamples_are_scipys(statistic):
     human, metric, groups = rated()
     (found,) = agreement(human, {"m": metric}, groups, statistics=[statistic], resamples=25, seed=3)
@@ -56,7 +57,7 @@ def test_the_wrong_way_round_has_the_other_sign():
         agreement(human, {"m": metric}, groups, resamples=50),
         agreement(human, {"m": -metric}, groups, resamples=50), strict=True,
     ):  # fmt: skip
-        if one.statistic != "accuracy":
+        if one.statistic not in ("accuracy", "calibrated"):
             assert other.value == pytest.approx(-one.value) and other.low == pytest.approx(-one.high)
     assert tie_threshold(human, metric)[1] > tie_threshold(human, -metric)[1]
 
@@ -84,10 +85,48 @@ def test_tie_threshold_by_trying_all():
     assert found == pytest.approx(np.mean(np.where(np.abs(gap) <= threshold + 1e-9, 0, np.sign(gap)) == apart))
 
 
+def test_calibrated_ties_in_resamples_that_are_written_out():
+    human, metric, groups = rated(5)
+    human = (human > 4).astype(float)  # people tie most pairs, the metric few
+    (found,) = agreement(human, {"m": metric}, groups, statistics=["calibrated"], resamples=25, seed=3)
+    threshold, best = tie_threshold(human, metric)
+    assert (found.threshold, found.value) == (threshold, pytest.approx(best)) and threshold > 0
+    for draw, weights in zip(found.draws, drawn_weights(30, 25, 3), strict=True):
+        rows = np.concatenate([np.tile(np.flatnonzero(groups == g), int(k)) for g, k in enumerate(weights)])
+        i, j = np.triu_indices(len(rows), 1)
+        gap = metric[rows][i] - metric[rows][j]
+        called = np.where(np.abs(gap) <= threshold, 0, np.sign(gap))
+        assert draw == pytest.approx(np.mean(called == np.sign(human[rows][i] - human[rows][j])))
+
+
+def test_pairs_within_groups_alone():
+    human, metric, groups = rated(7)
+    metric = metric + groups * 100.0  # a level of each prompt, of which people's ranks say nothing
+    found = {a.statistic: a for a in agreement(human, {"m": metric}, groups, within=True, resamples=25, seed=3)}
+    i, j = np.triu_indices(90, 1)
+    i, j = i[groups[i] == groups[j]], j[groups[i] == groups[j]]
+    x, y = np.sign(human[i] - human[j]), np.sign(metric[i] - metric[j])
+    assert found["accuracy"].value == pytest.approx(np.mean(x == y))
+    assert found["tau-b"].value == pytest.approx((x * y).sum() / np.sqrt(np.abs(x).sum() * np.abs(y).sum()))
+    draw = drawn_weights(30, 25, 3)[0][groups[i]]
+    assert found["accuracy"].draws[0] == pytest.approx(((x == y) * draw).sum() / draw.sum())
+    whole = {a.statistic: a for a in agreement(human, {"m": metric}, groups, resamples=25, statistics=["tau-b"])}
+    assert found["tau-b"].value > whole["tau-b"].value + 0.2
+    with pytest.raises(UsageError, match="within groups"):
+        agreement(human, {"m": metric}, groups, within=True, statistics=["pearson"])
+
+
+def test_the_calibrated_accuracy_is_never_below_the_plain_one():
+    human = np.array([1.0, 2, 3, 4, 5, 6])
+    tiny = np.array([0, 1e-13, 2e-13, 3e-13, 4e-13, 1.0])  # each as near to the next as rounding errors are
+    (plain, best) = agreement(human, {"m": tiny}, np.arange(6), statistics=["accuracy", "calibrated"], resamples=20)
+    assert plain.value == best.value == 1
+
+
 def test_all_ties_nan_and_too_few():
     human, metric, groups = rated()
     flat = {a.statistic: a.value for a in agreement(human, {"m": np.ones(90)}, groups, resamples=20)}
-    assert all(np.isnan(flat[s]) for s in STATISTICS if s != "accuracy")
+    assert all(np.isnan(flat[s]) for s in EXACT if s != "accuracy")
     holes = metric.copy()
     holes[:9] = np.nan
     some = agreement(human, {"m": holes}, groups, statistics=["tau-b"], resamples=20)[0]
