@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Literal
 
 from bench import aliases, registry, store
+from bench.engine.needs import needs, study_of
 from bench.engine.resolve import build, open_dataset, resolve
 from bench.errors import BenchError
+from bench.formats.needs import refused
 from bench.spec import parse
 from bench.study import Study, run_specs
 
 EXTRAS = {
-    "ray": "ray", "diffusers": "diffusers", "http": "httpx", "hub": "datasets", "detect": "transformers",
-    "ocr": "pytesseract",
+    "ray": "ray", "diffusers": "diffusers", "http": "httpx", "hub": "datasets", "evidence": "transformers",
 }  # fmt: skip
 
 
@@ -39,10 +40,25 @@ class Check:
     help: str = ""
 
 
-def doctor(study: Study | None = None, root: Path = Path("runs")) -> list[Check]:
-    """The machine's checks, then those of a study (all it needs) or of the aliases' weights."""
+def doctor(spec: Study | str | None = None, root: Path = Path("runs")) -> list[Check]:
+    """The machine's checks, then those of a spec (all it needs) or of the aliases' weights."""
     found = [*_python(), *_machine(root), *_extras()]
-    return [*found, *(_of_study(study) if study else _of_aliases())]
+    if spec is None:
+        return [*found, *_of_aliases()]
+    study = study_of(spec) if isinstance(spec, str) else spec
+    return [*found, *_of_needs(study or spec), *(_of_study(study) if study else ())]
+
+
+def _of_needs(spec: Study | str) -> Iterator[Check]:
+    """A line a file: present, missing or of another digest, and where it was looked for."""
+    every = needs(spec)
+    for one in every:
+        optional = " (optional)" if one.optional else ""
+        told = f"{one.where()}; licence: {one.licence}" if one.kind != "own" else one.where()
+        yield Check(f"{one.kind} {one.name}{optional}", one.status, told, one.help())
+    allowed = spec.allow_licences if isinstance(spec, Study) else ()
+    for one in refused(every, allowed) if allowed else ():
+        yield Check(f"licence of {one.name}", "wrong", one.licence, "allow_licences does not name it")
 
 
 def _python() -> Iterator[Check]:
@@ -105,6 +121,9 @@ def _extras() -> Iterator[Check]:
         yield Check(
             f"extra [{extra}]", "present" if there else "missing", package, "" if there else f"pip install {package}"
         )
+    reader = shutil.which("tesseract")
+    help_ = "" if reader else "apt install tesseract-ocr, for metrics of writing in images"
+    yield Check("tesseract", "present" if reader else "missing", reader or "", help_)
 
 
 def _of_study(study: Study) -> Iterator[Check]:

@@ -131,7 +131,7 @@ class Network(Extractor):
 
         if dtype not in DTYPES:
             raise UsageError(f"dtype '{dtype}' is unknown to {self.plugin_name}; allowed: {', '.join(DTYPES)}.")
-        _be_strict()
+        be_strict()
         module = self.finish(self.loaded())
         kind = torch.float32 if dtype == "float32" else torch.bfloat16
         module = module.to(memory_format=torch.channels_last).to(device=device, dtype=kind)
@@ -170,7 +170,7 @@ class Network(Extractor):
         raise UsageError(f"{self.plugin_name} knows no model '{name}'.{near}")
 
 
-def _be_strict() -> None:
+def be_strict() -> None:
     """float32 means float32: no TF32, no choice of kernels by timing."""
     import torch
 

@@ -1,0 +1,91 @@
+"""Small random models of transformers, saved as the folders that users have: real classes, real processors, no network.
+
+Weights are larger than the library's initialisation, so that answers differ between images and questions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+WORDS = (
+    "[PAD] [UNK] [CLS] [SEP] [MASK] a the is are there of in this does figure show please answer yes no or how many "
+    "what colour photo red blue green dog cat bench car bird hot traffic light two three one on it with ball and kind "
+    "animal question : . , ? \" ' s"
+).split()
+
+
+def bert(folder: Path | None = None, extra: tuple[str, ...] = ()) -> Any:
+    from transformers import BertTokenizer
+
+    return BertTokenizer(vocab={w: i for i, w in enumerate((*WORDS, *extra))})
+
+
+def clip_tokenizer() -> Any:
+    """CLIP's, of single signs."""
+    from transformers import CLIPTokenizer
+
+    signs = [chr(c) for c in range(33, 127)]
+    vocab = {s: i for i, s in enumerate([*signs, *(s + "</w>" for s in signs), "<|startoftext|>", "<|endoftext|>"])}
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=24)
+
+
+def shaken(kind: Any, config: Any, seed: int, scale: float = 0.25) -> Any:
+    """A model with weights by seed: matrices of this spread, everything else near what it is made with."""
+    g = torch.Generator().manual_seed(seed)
+    model = kind(config)
+    with torch.no_grad():
+        for value in model.parameters():
+            noise = torch.randn(value.shape, generator=g)
+            value.copy_(noise * scale if value.dim() > 1 else value + noise * 0.05)
+    return model.eval()
+
+
+def owlv2(folder: Path, seed: int = 0, owl: str = "v2") -> Path:
+    """OWLv2 (or OWL-ViT) of two narrow layers a tower, 64 pixels."""
+    import transformers as t
+
+    tokens = clip_tokenizer()
+    small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**small, "vocab_size": len(tokens), "max_position_embeddings": 24, "pad_token_id": len(tokens) - 1}
+    vision = {**small, "image_size": 64, "patch_size": 16}
+    kinds = {
+        "v2": (t.Owlv2Config, t.Owlv2ForObjectDetection, t.Owlv2ImageProcessor, t.Owlv2Processor),
+        "vit": (t.OwlViTConfig, t.OwlViTForObjectDetection, t.OwlViTImageProcessor, t.OwlViTProcessor),
+    }
+    config, kind, images, processor = kinds[owl]
+    made = config(text_config=text, vision_config=vision, projection_dim=32)
+    shaken(kind, made, seed).save_pretrained(folder)
+    processor(images(size={"height": 64, "width": 64}), tokens).save_pretrained(folder)
+    return folder
+
+
+def grounding_dino(folder: Path, seed: int = 0, longest: int = 32) -> Path:
+    """Grounding DINO over a narrow Swin, 12 queries."""
+    import transformers as t
+
+    tokens = bert()
+    backbone = t.SwinConfig(
+        image_size=64, patch_size=4, embed_dim=12, depths=[1, 1, 1], num_heads=[1, 2, 4], window_size=4,
+        out_features=["stage2", "stage3"],
+    )  # fmt: skip
+    text = t.BertConfig(
+        vocab_size=len(tokens), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48
+    )
+    config = t.GroundingDinoConfig(
+        backbone_config=backbone, text_config=text, d_model=32, encoder_layers=1, decoder_layers=2,
+        encoder_ffn_dim=48, decoder_ffn_dim=48, encoder_attention_heads=2, decoder_attention_heads=2, num_queries=12,
+        num_feature_levels=2, max_text_len=longest, disable_custom_kernels=True,
+    )  # fmt: skip
+    shaken(t.GroundingDinoForObjectDetection, config, seed, 0.2).save_pretrained(folder)
+    images = t.GroundingDinoImageProcessor(size={"shortest_edge": 48, "longest_edge": 96})
+    t.GroundingDinoProcessor(images, tokens).save_pretrained(folder)
+    return folder
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (60, 80)) -> np.ndarray:
+    """uint8 (h, w, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
