@@ -52,8 +52,12 @@ def _specs(what: Any, fields: dict[str, Any]) -> list[RunSpec]:
         return [dataclasses.replace(what, **fields)]
     if isinstance(what, Sequence) and not isinstance(what, str) and all(isinstance(w, RunSpec) for w in what):
         return [dataclasses.replace(w, **fields) for w in what]
-    study = what if isinstance(what, Study) else read_study(what)
-    return run_specs(dataclasses.replace(study, **fields))
+    study = dataclasses.replace(what if isinstance(what, Study) else read_study(what), **fields)
+    if study.allow_licences:
+        from bench.engine.needs import check_licences
+
+        check_licences(study)
+    return run_specs(study)
 
 
 def score(
@@ -259,11 +263,12 @@ def evaluate(
         return evaluate_in(Path(folder), images, prompts, reference, metrics, panel, extractors, label, options)
 
 
-def doctor(study: Study | None = None, *, root: str | Path = "runs") -> list[Check]:
-    """What this machine has and what a study (or, without one, the aliases) would need."""
+def doctor(spec: Study | str | None = None, *, root: str | Path = "runs") -> list[Check]:
+    """What this machine has and what a spec would need: a study, its file, or the name of a data set, metric, panel,
+    extractor or generator; without one, the aliases."""
     from bench.engine.doctor import doctor as examined
 
-    return examined(study, Path(root))
+    return examined(spec, Path(root))
 
 
 def cache_show(root: str | Path = "runs") -> dict[str, Any]:

@@ -47,9 +47,12 @@ class Study:
     factors: Mapping[str, str] = field(default_factory=dict)
     visibility: str = ""
     """'private': captions, images and rows never leave the runs; default: what the dataset's card says."""
+    allow_licences: tuple[str, ...] = ()
+    """Licences as cards write them; data and weights under another ('unknown' included) are refused before any work.
+    Empty: all."""
 
 
-_LISTS = ("systems", "metrics", "extractors")
+_LISTS = ("systems", "metrics", "extractors", "allow_licences")
 _POLICIES = ("worst", "exclude")
 """What becomes of missing images."""
 _VISIBILITIES = ("public", "private")

@@ -76,7 +76,7 @@ def fetch(
     registry.lookup("dataset", name)
     shown = progress(quiet)
     click.get_current_context().call_on_close(shown.close)
-    told = _Told(shown)
+    told = Told(shown)
     root = Path(target).expanduser() if target else None
     found = fetching.fetch(name, root, [Path(s).expanduser() for s in search], told, not needed)
     shown.close()
@@ -89,7 +89,7 @@ def fetch(
     return EXIT_INCOMPLETE if any(f.how == "absent" for f in found) else EXIT_FINE
 
 
-class _Told:
+class Told:
     """Progress of one file after the other, in megabytes."""
 
     def __init__(self, shown: Any) -> None:

@@ -27,11 +27,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "cache": ("bench.cli.caching:cache", "Show what a root holds, or remove what can be made again."),
     "statistics": ("bench.cli.statistics:statistics", "Write mean and covariance of features as an .npz."),
     "data": ("bench.cli.data:data", "Link, fetch, verify and preview data sets."),
-    "agree": ("bench.cli.agreeing:agree", "Hold metrics against people's ratings, with intervals."),
+    "fetch": ("bench.cli.bundling:fetch", "Collect all that a study needs in a bundle, or install one."),
+    "agree": ("bench.cli.agreeing:agree", "Hold metrics against people, people against each other."),
     "check": ("bench.cli.checking:check", "Hold plug-ins to their contract: the conformance suite."),
     "train": ("bench.cli.training:train", "Train a judge of scenes by its recipe."),
     "probe": ("bench.cli.probing:probe", "Probe fusion strategies by themselves, without a generator."),
-    "doctor": ("bench.cli.examining:doctor", "Say what this machine has and what a study lacks."),
+    "doctor": ("bench.cli.examining:doctor", "Say what this machine has and what a study lacks, file by file."),
 }
 """Verb -> where its command is, and its line in `bench --help`."""
 

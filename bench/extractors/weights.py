@@ -9,18 +9,17 @@ The network is touched only when the environment says BENCH_ALLOW_DOWNLOAD=1 (th
 
 from __future__ import annotations
 
-import contextlib
-import os
 import urllib.parse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import DataError, Incomplete, WeightsMissing
 from bench.formats import transfers
+from bench.formats.large_files import find_weights as find
 from bench.formats.large_files import hub_folder as hub_folder
 from bench.formats.large_files import may_download as may_download
 from bench.formats.large_files import sha256 as sha256
+from bench.formats.large_files import weight_folders as folders
 from bench.statedict import ENDINGS as ENDINGS
 from bench.statedict import apply as apply
 from bench.statedict import read as read
@@ -46,33 +45,9 @@ class Source:
 # ---- search --------------------------------------------------------------------------------------------------------
 
 
-def folders() -> list[Path]:
-    """Folders that hold weights as plain files, in order of search."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    torch_home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
-    return [home() / "weights", torch_home / "hub" / "checkpoints"]
-
-
-def find(names: Sequence[str], hub: str = "", hub_names: Sequence[str] = ()) -> Path | None:
-    """The first existing file of these names; in the Hugging Face cache, revision `main` before any other."""
-    places = [folder / name for folder in folders() for name in names]
-    if hub:
-        places += [revision / name for revision in _revisions(hub_folder(hub) / "snapshots") for name in hub_names]
-    return next((place for place in places if place.is_file()), None)
-
-
 def located(source: Source) -> Path | None:
     """The file of a source on this machine."""
     return find(source.names, source.hub, source.hub_names)
-
-
-def _revisions(snapshots: Path) -> list[Path]:
-    if not snapshots.is_dir():
-        return []
-    with contextlib.suppress(OSError):
-        main = snapshots / (snapshots.parent / "refs" / "main").read_text().strip()
-        return [main, *sorted(p for p in snapshots.iterdir() if p != main)]
-    return sorted(snapshots.iterdir())
 
 
 def looked_for(source: Source) -> str:

@@ -41,7 +41,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class _Want:
+class Want:
     file: str
     """What comes: a file of the layout, or an archive of several."""
     url: str
@@ -60,15 +60,15 @@ class _Want:
         return self.gives != (self.file,)
 
 
-def wants(name: str) -> list[_Want]:
+def wants(name: str) -> list[Want]:
     """What a data set's card says can be had, an archive of several files once."""
-    found: dict[str, _Want] = {}
+    found: dict[str, Want] = {}
     for one in card(name).get("files", ()):
         url = str(one.get("url", ""))
         file = Path(urllib.parse.urlparse(url).path).name if one.get("archive") else str(one["path"])
         was = found.get(file)
         gives = (*(was.gives if was else ()), str(one["path"]))
-        found[file] = _Want(
+        found[file] = Want(
             file, url, str(one.get("sha256", "")), int(one.get("bytes", 0)), gives, tuple(one.get("also", ())),
             str(one.get("from", "")), bool(one.get("optional")) and (was is None or was.optional),
         )  # fmt: skip
@@ -89,7 +89,7 @@ def fetch(
         raise UsageError(f"The card of {name} names no files that can be fetched; `bench show {name}` says what it is.")
     root = target or places.own_folder(name)
     done, open_ = [], []
-    there = _Here([root, *search, *filter(None, [places.linked(name)]), places.home() / "datasets"])
+    there = Here([root, *search, *filter(None, [places.linked(name)]), places.home() / "datasets"])
     for want in every:
         found = _here(name, want, root, there)
         done += [found] if found else []
@@ -110,7 +110,21 @@ def fetch(
     return done + [_by_hand(want, roots) for want in open_ if not want.url]
 
 
-def _by_hand(want: _Want, roots: Iterable[Path]) -> Fetched:
+def fetch_one(name: str, path: str, root: Path, report: Report = lambda *_: None) -> list[Path]:
+    """Bring one file (or folder) of a data set's layout below `root` and give its files; an archive that it comes in is
+    unpacked and not kept."""
+    want = next(w for w in wants(name) if path in w.gives)
+    if want.packed or not (root / path).is_file():
+        if not places.present(root, {"path": path}):
+            download(want.url, root / want.file, _expected(name, want), functools.partial(report, want.file))
+            _settled(name, want, root, "downloaded")
+        if want.packed:
+            (root / want.file).unlink(missing_ok=True)
+    there = root / path
+    return [there] if there.is_file() else sorted(p for p in there.rglob("*") if p.is_file())
+
+
+def _by_hand(want: Want, roots: Iterable[Path]) -> Fetched:
     """What has no address may be there all the same, as a folder or in another of its places."""
     for root in roots:
         if places.present(root, {"path": want.file, "also": want.also}):
@@ -122,7 +136,7 @@ def _by_hand(want: _Want, roots: Iterable[Path]) -> Fetched:
 # ---- what is here already --------------------------------------------------------------------------------------------
 
 
-class _Here:
+class Here:
     """Files below some folders by size and name; digests only of those that may be meant."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
@@ -138,22 +152,22 @@ class _Here:
             ]  # fmt: skip
         return self._files
 
-    def of(self, want: _Want, digest: str) -> Path | None:
+    def find(self, name: str, digest: str, size: int = 0) -> Path | None:
         """A file with this digest: of the right size where it is known, else of the right name."""
         for path in self.files:
             with contextlib.suppress(OSError):
-                fits = path.stat().st_size == want.size if want.size else path.name == Path(want.file).name
+                fits = path.stat().st_size == size if size else path.name == Path(name).name
                 if fits and path.is_file() and sha256(path).startswith(digest):
                     return path
         return None
 
 
-def _expected(name: str, want: _Want) -> str:
+def _expected(name: str, want: Want) -> str:
     """The published digest of a file, else the one of its first use, else ''."""
     return want.digest or places.pins(name).get(want.file, "")
 
 
-def _here(name: str, want: _Want, root: Path, there: _Here) -> Fetched | None:
+def _here(name: str, want: Want, root: Path, there: Here) -> Fetched | None:
     """What needs no network: the files of the layout are there, or a file of the known digest is."""
     digest = _expected(name, want)
     target = root / want.file
@@ -168,7 +182,7 @@ def _here(name: str, want: _Want, root: Path, there: _Here) -> Fetched | None:
                 "release; remove it and fetch again."
             )
         return _settled(name, want, root, "present")
-    known = there.of(want, digest) if digest else None
+    known = there.find(want.file, digest, want.size) if digest else None
     if known is None:
         return None
     part = target.with_name(target.name + ".part")
@@ -180,7 +194,7 @@ def _here(name: str, want: _Want, root: Path, there: _Here) -> Fetched | None:
     return _settled(name, want, root, "found", f"the same file as {known}")
 
 
-def _settled(name: str, want: _Want, root: Path, how: str, note: str = "") -> Fetched:
+def _settled(name: str, want: Want, root: Path, how: str, note: str = "") -> Fetched:
     """Unpack an archive; note a digest that nobody published, once the file is known to be the one that was meant."""
     target = root / want.file
     found = sha256(target)
@@ -218,11 +232,11 @@ def checked(name: str, root: Path) -> Iterable[tuple[str, str, str]]:
         if expected and path is not None:
             with contextlib.suppress(BenchError, OSError):
                 found = sha256(path)
-                same = found.startswith(expected) or _reended(path, expected)
+                same = found.startswith(expected) or same_text(path, expected)
                 yield str(one["path"]), expected if same else found, expected
 
 
-def _reended(path: Path, expected: str) -> bool:
+def same_text(path: Path, expected: str) -> bool:
     """Whether a text differs from the official file in its line ends and its byte-order mark only, which readers see
     past."""
     if path.suffix.casefold() not in _TEXTS or path.stat().st_size > _MOST_TEXT:

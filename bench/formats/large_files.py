@@ -1,5 +1,5 @@
-"""Weights and other large files: their sha256, remembered, where the Hugging Face cache has them, and whether absent
-ones may be fetched."""
+"""Weights and other large files: their sha256, remembered, where they are looked for, and whether absent ones may be
+fetched."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import DiskError
@@ -26,6 +27,30 @@ def hub_folder(repository: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     root = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
     return Path(root) / f"models--{repository.replace('/', '--')}"
+
+
+def weight_folders() -> list[Path]:
+    """Folders that hold weights as plain files, in order of search."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    torch_home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
+    return [home() / "weights", torch_home / "hub" / "checkpoints"]
+
+
+def find_weights(names: Sequence[str], hub: str = "", hub_names: Sequence[str] = ()) -> Path | None:
+    """The first existing file of these names; in the Hugging Face cache, revision `main` before any other."""
+    found = [folder / name for folder in weight_folders() for name in names]
+    if hub:
+        found += [revision / name for revision in _revisions(hub_folder(hub) / "snapshots") for name in hub_names]
+    return next((place for place in found if place.is_file()), None)
+
+
+def _revisions(snapshots: Path) -> list[Path]:
+    if not snapshots.is_dir():
+        return []
+    with contextlib.suppress(OSError):
+        main = snapshots / (snapshots.parent / "refs" / "main").read_text().strip()
+        return [main, *sorted(p for p in snapshots.iterdir() if p != main)]
+    return sorted(snapshots.iterdir())
 
 
 def snapshot(repository: str, revision: str = "") -> Path | None:

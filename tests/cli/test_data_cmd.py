@@ -193,7 +193,7 @@ def test_fetch_from_a_server_only_when_allowed(tmp_path, geneval, capsys, monkey
 
 
 def test_progress_in_megabytes():
-    from bench.cli.data import _Told
+    from bench.cli.data import Told
 
     stream = io.StringIO()
 
@@ -204,7 +204,7 @@ def test_progress_in_megabytes():
         def advance(self, n=1):
             stream.write(f"+{n}")
 
-    tell = _Told(Shown())
+    tell = Told(Shown())
     for here in (0, 1_500_000, 3_000_000):
         tell("a.zip", here, 3_000_000)
     assert stream.getvalue() == "a.zip (MB) of 3;+2+1"
