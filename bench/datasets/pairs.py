@@ -1,4 +1,5 @@
-"""Benchmarks that hold a true caption against a false one: sugarcrepe, winoground, aro; and SOA's captions by class.
+"""Benchmarks that hold a true caption against a false one: sugarcrepe, winoground, aro, tise-pa; SOA's captions by
+class.
 
 The image is the sample's reference, the true caption its prompt, the false one its tag `negative`.
 """
@@ -14,6 +15,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.formats.class_names import COCO, canonical
 from bench.formats.pair_sets import ARO_PARTS, SUGARCREPE, read_aro, read_soa, read_sugarcrepe, read_winoground
 from bench.formats.reading import Reading
+from bench.formats.skill_sets import ORDERS, read_order, read_tise
 from bench.registry import register
 from bench.types import Sample
 
@@ -55,16 +57,35 @@ class Winoground(Official):
 
 @register("dataset", "aro", summary="ARO: relations and attributes of Visual Genome with a false caption each")
 class Aro(Official):
-    """part: relation, attribution, or negclip (valid_neg_clip.tsv). The tag `crop` is the part of the image that is
+    """part: relation, attribution, negclip (valid_neg_clip.tsv), coco-order or flickr30k-order (captions against
+    themselves in another order; seed: of those that are made here). The tag `crop` is the part of the image that is
     judged."""
 
-    choices: ClassVar[Choices] = {"part": ARO_PARTS}
+    choices: ClassVar[Choices] = {"part": (*ARO_PARTS, *ORDERS)}
 
-    def __init__(self, root: str | None = None, part: str = "relation", reference: str | None = None) -> None:
+    def __init__(
+        self, root: str | None = None, part: str = "relation", seed: int = 0, reference: str | None = None
+    ) -> None:
         super().__init__(root, reference, part=part)
+        self.seed = int(seed)
 
     def read(self, reading: Reading) -> Iterable[Sample]:
-        return read_aro(reading, self.chosen["part"])
+        part = self.chosen["part"]
+        return read_order(reading, part, self.seed) if part in ORDERS else read_aro(reading, part)
+
+
+@register("dataset", "tise-pa", summary="TISE's positional alignment: captions with a word of position turned round")
+class TisePa(Official):
+    """word: as the file has it (e.g. on the left of), or all. root: the folder of PA_input_captions.pkl."""
+
+    condition = "spatial"
+
+    def __init__(self, root: str | None = None, word: str = "all", reference: str | None = None) -> None:
+        super().__init__(root, reference, word=word)
+
+    def read(self, reading: Reading) -> Iterable[Sample]:
+        asked = self.chosen["word"]
+        return (s for s in read_tise(reading) if asked in ("all", s.tags["word"]))
 
 
 @register("dataset", "soa", summary="SOA: captions of COCO's val2014 that name one of 80 classes, a list a class")

@@ -23,6 +23,7 @@ from bench.formats.prompt_sets import (
     visor_sample,
 )
 from bench.formats.reading import Reading
+from bench.formats.skill_sets import SKILL_SPLITS, SKILLS, read_paintskills
 from bench.registry import register
 from bench.types import Sample
 
@@ -126,3 +127,20 @@ class HpsV2(Official):
     def read(self, reading: Reading) -> Iterable[Sample]:
         asked = self.chosen["style"]
         return read_hpsv2(reading, HPS_STYLES[:4] if asked == "all" else [asked])
+
+
+@register("dataset", "paintskills", summary="PaintSkills: prompts of objects, counts, colours and places, as scenes")
+class PaintSkills(Official):
+    """skill: object, count, color, spatial, or all. split: val, train. root: the folder of the skills' folders."""
+
+    condition = "semantic"
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"skill": ("all", *SKILLS), "split": SKILL_SPLITS}
+
+    def __init__(
+        self, root: str | None = None, skill: str = "all", split: str = "val", reference: str | None = None
+    ) -> None:
+        super().__init__(root, reference, skill=skill, split=split)
+
+    def read(self, reading: Reading) -> Iterable[Sample]:
+        asked = self.chosen["skill"]
+        return read_paintskills(reading, SKILLS if asked == "all" else [asked], self.chosen["split"])

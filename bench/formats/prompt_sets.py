@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from bench.formats.class_names import COCO
-from bench.formats.compbench_truth import compbench_questions, compbench_truth
+from bench.formats.compbench_truth import PHRASED, compbench_questions, compbench_truth
 from bench.formats.reading import Reading
 from bench.types import Relation, Sample, Thing
 
@@ -139,19 +139,23 @@ def read_compbench(reading: Reading, categories: Sequence[str], split: str) -> I
         path = reading.need(f"examples/dataset/{name}", f"dataset/{name}", name)
         if path is None:
             continue
-        prompts = []
+        prompts, asked = [], 0
         members = _members(reading, split) if category == "complex" else None
         for at, (line, text) in enumerate(reading.lines(path)):
             prompt = reading.said(text, path, f"line {line}")
             prompts.append(prompt)
             objects, relations = compbench_truth(category, prompt)
             told = {} if members is None else {"complex": members.get(_as_member(prompt), "both")}
+            questions = compbench_questions(category, prompt)
+            asked += bool(questions)
             yield Sample(
-                f"{category}-{at:06d}", prompt, objects=objects, relations=relations,
-                questions=compbench_questions(category, prompt),
+                f"{category}-{at:06d}", prompt, objects=objects, relations=relations, questions=questions,
                 tags={"category": category, "split": split, **told},
             )  # fmt: skip
         reading.repeats(prompts, path)
+        if category in PHRASED:
+            whole_list = f"of {len(prompts)} prompts have no question about a phrase: no template fits; {asked} have."
+            reading.log.add("left-out", reading.short(path), whole_list, len(prompts) - asked)
 
 
 def _members(reading: Reading, split: str) -> dict[str, str] | None:

@@ -178,7 +178,8 @@ def test_prompts_that_are_paths_are_prompts(tmp_path):
     rows = ["../../etc/passwd", "/etc/passwd", "C:\\secrets", "a cat and/or a dog", "~/x", "..", "file:///x", "and/or"]
     (tmp_path / "color_val.txt").write_text("\n".join(rows))
     dataset = CompBench(str(tmp_path), category="color")
-    assert [s.prompt for s in dataset] == rows and kinds(dataset) == {"path-prompt": (6, False)}
+    assert [s.prompt for s in dataset] == rows
+    assert kinds(dataset) == {"path-prompt": (6, False), "left-out": (8, False)}, "no template asks about a path"
     assert all("/" not in s.id and ".." not in s.id for s in dataset)
 
 
@@ -253,6 +254,8 @@ def test_compbench_s_real_files(shared_data):
         dataset = CompBench(root, category=category, split="train")
         found = kinds(dataset)
         assert len(dataset.samples) == 700 and found.pop("crlf") == (699, False)
+        unasked = sum(not s.questions for s in dataset.samples)
+        assert category == "spatial" or found.pop("left-out") == (unasked, False)
         assert found == ({"duplicate-prompt": (repeats, False)} if repeats else {})
     assert len(CompBench(root, category="color", split="all").samples) == 860
     numeracy = CompBench(root, category="numeracy", split="train")
