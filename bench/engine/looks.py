@@ -51,11 +51,11 @@ class Eye:
         kind = self.extractor.query
         if kind is None or sample is None:
             return []
-        return (
-            [sample.prompt]
-            if kind == "prompt"
-            else [f"{q.id}\t{q.text}\t{'|'.join(q.choices)}" for q in sample.questions]
-        )
+        if kind == "prompt":
+            return [sample.prompt]
+        asked = [f"{q.id}\t{q.text}\t{'|'.join(q.choices)}" for q in sample.questions]
+        right = [f"\t{q.answer}" if kind == "answers" else "" for q in sample.questions]
+        return [a + r for a, r in zip(asked, right, strict=True)]
 
 
 @dataclass(frozen=True)

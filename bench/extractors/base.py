@@ -26,7 +26,8 @@ class Extractor:
     text_outputs: tuple[str, ...] = ()
     """Outputs of a text; empty: takes no texts."""
     query: str | None = None
-    """What it must be asked about an image: None, 'prompt' or 'questions'."""
+    """What it must be asked about an image: None, 'prompt', 'questions', or 'answers' (questions with their right
+    answers, for models that give the probability of those)."""
     batch_size: int = 32
     """Fixed: the engine pads the last batch by repetition and cuts the rows off, so that results do not depend on
     it."""

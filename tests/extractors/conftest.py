@@ -24,6 +24,17 @@ def isolated(shared_home, monkeypatch):
     return shared_home
 
 
+@pytest.fixture
+def one_thread():
+    """Layers of a few numbers only wait for each other's threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def inception(shared_home):
     """InceptionV3(seed=0), loaded."""

@@ -16,6 +16,7 @@ from bench.extractors.hub_detector import ZeroShotDetector
 from bench.types import Sample, Thing
 
 pytest.importorskip("transformers")
+pytestmark = pytest.mark.usefixtures("one_thread")
 LABELS = "dog|cat|traffic light"
 CLASSES = LABELS.split("|")
 KINDS = ("v2", "vit", "grounded")

@@ -86,6 +86,103 @@ def grounding_dino(folder: Path, seed: int = 0, longest: int = 32) -> Path:
     return folder
 
 
+def blip(folder: Path, seed: int = 0) -> Path:
+    """BLIP's model of questions, of two narrow layers a part, 32 pixels."""
+    import transformers as t
+
+    tokens = bert(extra=("[DEC]",))
+    small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {
+        **small, "vocab_size": len(tokens), "encoder_hidden_size": 32, "bos_token_id": len(tokens) - 1,
+        "sep_token_id": tokens.sep_token_id, "eos_token_id": tokens.sep_token_id, "pad_token_id": tokens.pad_token_id,
+    }  # fmt: skip
+    config = t.BlipConfig(text_config=text, vision_config={**small, "image_size": 32, "patch_size": 8})
+    shaken(t.BlipForQuestionAnswering, config, seed).save_pretrained(folder)
+    t.BlipProcessor(t.BlipImageProcessor(size={"height": 32, "width": 32}), tokens).save_pretrained(folder)
+    return folder
+
+
+def vilt(folder: Path, seed: int = 0, answers: tuple[str, ...] = ("yes", "no", "red", "blue", "2")) -> Path:
+    """ViLT with five answers."""
+    import transformers as t
+
+    tokens = bert()
+    config = t.ViltConfig(
+        vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
+        image_size=32, patch_size=8, max_position_embeddings=40, id2label=dict(enumerate(answers)),
+        label2id={a: i for i, a in enumerate(answers)}, num_labels=len(answers),
+    )  # fmt: skip
+    shaken(t.ViltForQuestionAnswering, config, seed).save_pretrained(folder)
+    images = t.ViltImageProcessor(size={"shortest_edge": 32}, size_divisor=8)
+    t.ViltProcessor(images, tokens).save_pretrained(folder)
+    return folder
+
+
+TEMPLATE = (
+    "{% for m in messages %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image> {% else %}"
+    "question : {{ c['text'] }} {% endif %}{% endfor %}{% endfor %}{% if add_generation_prompt %}answer :{% endif %}"
+)
+
+
+def speaking(template: str = "", extra: tuple[str, ...] = ()) -> Any:
+    """A tokenizer of whole words for models that go on after a prompt."""
+    import tokenizers
+    import transformers as t
+
+    words = ["<pad>", "<s>", "</s>", "<unk>", "<image>", *extra, "Yes", "No", "Answer", "Question", *WORDS[5:]]
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    return t.PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+        additional_special_tokens=["<image>"], chat_template=template or None,
+    )  # fmt: skip
+
+
+def llava(folder: Path, seed: int = 0) -> Path:
+    """LLaVA: CLIP's eyes before a Llama of two narrow layers."""
+    import transformers as t
+
+    tokens = speaking(TEMPLATE)
+    small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision = t.CLIPVisionConfig(**small, image_size=32, patch_size=8, projection_dim=32)
+    text = t.LlamaConfig(
+        **small, vocab_size=len(tokens), num_key_value_heads=2, max_position_embeddings=256, pad_token_id=0,
+        bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    config = t.LlavaConfig(
+        vision_config=vision, text_config=text, image_token_index=tokens.convert_tokens_to_ids("<image>"),
+        image_seq_length=16, vision_feature_layer=-1,
+    )  # fmt: skip
+    shaken(t.LlavaForConditionalGeneration, config, seed).save_pretrained(folder)
+    images = t.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    t.LlavaProcessor(
+        images, tokens, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1,
+        chat_template=TEMPLATE,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def blip2(folder: Path, seed: int = 0) -> Path:
+    """BLIP-2 over a T5 of one narrow layer: no chat template, and an answer that is decoded apart."""
+    import transformers as t
+
+    tokens = speaking()
+    small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = t.T5Config(
+        vocab_size=len(tokens), d_model=32, d_kv=16, d_ff=48, num_layers=1, num_heads=2, decoder_start_token_id=0,
+        pad_token_id=0, eos_token_id=2,
+    )  # fmt: skip
+    config = t.Blip2Config(
+        vision_config={**small, "image_size": 32, "patch_size": 8}, text_config=text.to_dict(), num_query_tokens=4,
+        qformer_config={**small, "encoder_hidden_size": 32, "vocab_size": 40},
+        image_token_index=tokens.convert_tokens_to_ids("<image>"),
+    )  # fmt: skip
+    shaken(t.Blip2ForConditionalGeneration, config, seed).save_pretrained(folder)
+    images = t.BlipImageProcessor(size={"height": 32, "width": 32})
+    t.Blip2Processor(images, tokens, num_query_tokens=4).save_pretrained(folder)
+    return folder
+
+
 def picture(seed: int = 0, size: tuple[int, int] = (60, 80)) -> np.ndarray:
     """uint8 (h, w, 3)."""
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
