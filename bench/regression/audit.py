@@ -25,7 +25,7 @@ from bench.regression.policy import BLOCKING, MARGIN_SD, Policy, Rule
 from bench.reports.comparison.differences import Refused
 from bench.reports.comparison.nouns import System
 from bench.stats.kernels import Cells
-from bench.stats.noninferiority import Exchanged, bounds, detectable, judged, worse
+from bench.stats.noninferiority import Exchanged, bounds, judged, seen_from, worse
 from bench.types import Run
 
 TRIALS, PERMUTATIONS = 400, 500
@@ -155,16 +155,16 @@ def _power(
     advance: Callable[[], None],
 ) -> Power:  # fmt: skip
     one = pairs[0][at]
-    drop = margins * one.margin if margins else _seen(pairs[0], at, policy.alpha)
+    drop = margins * one.margin if margins else float(np.mean([_seen(pair, at, policy.alpha) for pair in pairs]))
     told = [_trial(pairs, policy, rng, at, drop, advance)[at] for _ in range(trials)]
     passed, found = _rate([t != "pass" for t in told]), _rate([t == "regressed" for t in told])
     return Power(one.metric, one.label, drop, margins, passed, found)
 
 
 def _seen(judges: Sequence[_Judge], at: int, alpha: float) -> float:
-    """The drop that the gate prints as detectable."""
+    """The drop that the gate prints as detectable of one pair."""
     _, reach = worse([Exchanged(j.both, j.sign, np.arange(j.both.groups)) for j in judges], alpha=alpha)
-    return detectable(bounds(judges[at].both, judges[at].sign).error, judges[at].margin, reach)
+    return seen_from(judges[at].both, judges[at].sign, judges[at].margin, reach, alpha=alpha)
 
 
 def _trial(

@@ -113,6 +113,8 @@ def asked(match: Match, metric: str, output: str) -> Asked:
     """The two scores of a metric's output; Absent with the reason where they cannot be held against each other."""
     before, after = (_score(run, metric, output) for run in (match.baseline, match.run))
     shown = title(metric)
+    if (after is None) != (before is None):
+        _of_another_protocol(match, metric, output)
     if after is None:
         raise Absent("incomplete", f"The run has no score of {shown}: `bench score RUN -m '{metric}'` adds it.")
     if before is None:
@@ -128,6 +130,20 @@ def asked(match: Match, metric: str, output: str) -> Asked:
         if score.value is None:
             raise Absent("incomplete", f"The {whose} has no number of {shown}: {score.note or score.method}.")
     return Asked(card, found, before, after)
+
+
+def _of_another_protocol(match: Match, metric: str, output: str) -> None:
+    """Absent where one of the two has the same metric by another extractor or with other parameters instead."""
+    cards = [r.cards for r in (match.baseline, match.run)]
+    name = next(c[metric].name for c in cards if metric in c)
+    own = [
+        [t for t, card in c.items() if card.name == name and (t == metric or t not in other)]
+        for c, other in (cards, cards[::-1])
+    ]
+    if all(len(texts) == 1 for texts in own):
+        (old,), (new,) = own
+        told = f"The baseline has {old} and the run {new}, which may not be subtracted"
+        raise Absent("not comparable", f"{told}: `bench score RUN -m '{old}'` scores the run as the baseline was.")
 
 
 def _score(run: Run, metric: str, output: str) -> Score | None:
@@ -203,6 +219,8 @@ def named(match: Match, rule: Rule) -> tuple[str, str]:
     if not texts:
         known = sorted({*cards, *(c.name for c in cards.values()), *(title(t) for t in cards)})
         raise UsageError(f"No metric of run or baseline is called '{rule.metric}'.{did_you_mean(rule.metric, known)}")
+    if len(texts & set(match.baseline.cards)) == 1:
+        texts &= set(match.baseline.cards)  # what the run has instead is told when the two are held against each other
     if len(texts) > 1:
         raise UsageError(f"'{rule.metric}' may be {' or '.join(sorted(texts))}; give one of these.")
     (text,) = texts

@@ -108,9 +108,7 @@ def summary(verdict: Verdict, limit: int = SUMMARY_LIMIT) -> str:
     for name, worst in falls(verdict):
         parts += ["", f"<details><summary>Prompts that lost most: {escaped(name)}</summary>", ""]
         parts += ["| prompt | before | after | image |", "|---|---|---|---|"]
-        parts += [
-            f"| {escaped(f.prompt)} | {f.before:.4g} | {f.after:.4g} | {escaped(f.images[1])} |" for f in worst
-        ]
+        parts += [f"| {escaped(f.prompt)} | {f.before:.4g} | {f.after:.4g} | {escaped(f.images[1])} |" for f in worst]
         parts += ["", "</details>"]
     if verdict.changes:
         parts += ["", "<details><summary>What else changed</summary>", ""]

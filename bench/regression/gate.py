@@ -48,6 +48,7 @@ from bench.stats.noninferiority import (
     detectable,
     judged,
     required,
+    seen_from,
     worse,
 )
 from bench.types import Run
@@ -272,11 +273,17 @@ def _item(case: _Case, p: float, reach: float, policy: Policy) -> Item:
     return Item(
         case.baseline.name, one.card.metric, one.output.name, one.name, case.slice, outcome, case.blocking, reason,
         _plain(one.before.value), _plain(one.after.value), _plain(found.delta), _plain(found.low), _plain(found.high),
-        _plain(case.margin) or None, None if same else _plain(p), _plain(detectable(found.error, case.margin, reach)),
+        _plain(case.margin) or None, None if same else _plain(p), _plain(_seen_from(case, reach, policy.alpha)),
         required(sd, case.margin) if sd and case.margin > 0 else None,
         found.groups if case.both is not None else one.after.n, noise, found.method,
         _falls(case.match, values, one.sign, WORST),
     )  # fmt: skip
+
+
+def _seen_from(case: _Case, reach: float, alpha: float) -> float:
+    if case.both is None:
+        return detectable(case.bounds.error, case.margin, reach, alpha=alpha)
+    return seen_from(case.both, case.one.sign, case.margin, reach, alpha=alpha)
 
 
 def _reason(outcome: str, found: Bounds, margin: float) -> str:

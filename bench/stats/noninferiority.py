@@ -13,7 +13,7 @@ which stay apart from 0 where no prompt changed its side: t would be sure of eve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -171,13 +171,74 @@ def judged(low: float, margin: float, p: float, *, alpha: float = ALPHA) -> Judg
     return "regressed" if p < alpha else "inconclusive"
 
 
-def detectable(error: float, margin: float, reach: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
-    """The smallest true drop that ends as 'regressed' with `power`, from the error of the difference.
+def detectable(
+    error: float, margin: float, reach: float, *, groups: float = np.inf, alpha: float = ALPHA, power: float = POWER
+) -> float:
+    """The smallest true drop that ends as 'regressed' with `power`, from the error of the difference; NaN for none.
 
-    It must be beyond chance over the family (reach, in errors) and not within the margin any more.
+    It must be beyond chance over the family (reach, in errors of exchanged groups: those hold the drop itself, which
+    widens them where groups are few) and not within the margin any more.
     """
-    beyond = float(special.ndtri(power))
-    return max((reach + beyond) * error, margin + (beyond - float(special.ndtri(1 - alpha))) * error)
+    return _smallest(lambda drop: error, np.inf, 0.0, margin, reach, groups, alpha, power)
+
+
+def seen_from(
+    both: Kernel, sign: int, margin: float, reach: float, *, alpha: float = ALPHA, power: float = POWER
+) -> float:
+    """`detectable` of a kernel of two runs, candidate first. Of zeros and ones a drop turns successes into failures,
+    which makes the difference noisier; other scores are thought of as lower by the same in all images."""
+    found = bounds(both, sign, alpha=alpha)
+    lost = _losing(both, sign)
+    if lost is None:
+        return detectable(found.error, margin, reach, groups=both.groups, alpha=alpha, power=power)
+    noise, share, step = lost
+    return _smallest(noise, share, step, margin, reach, both.groups, alpha, power)
+
+
+def _smallest(
+    noise: Callable[[float], float], most: float, step: float, margin: float, reach: float, groups: float,
+    alpha: float, power: float,
+) -> float:  # fmt: skip
+    """The drop d <= most at which d less the quantile of `power` is beyond exchange and margin. step: half of what lies
+    between two values that exchange can give, by which its p is late on average."""
+    sure, low = float(special.ndtri(power)), float(special.ndtri(1 - alpha))
+
+    def beyond(drop: float) -> float:
+        error = noise(drop)
+        exchanged = reach * float(np.sqrt(error**2 + drop**2 / groups))
+        return drop - sure * error - max(exchanged + step, margin - low * error)
+
+    if not np.isfinite(noise(0.0)) or reach**2 >= groups:
+        return np.nan
+    end = margin + (reach + sure + low) * noise(0.0)
+    while end < most and beyond(end) < 0:
+        end *= 2
+    end = min(end, most)
+    return float(optimize.brentq(beyond, 0.0, end)) if beyond(end) >= 0 else np.nan
+
+
+def _losing(both: Kernel, sign: int) -> tuple[Callable[[float], float], float, float] | None:
+    """(error of the difference of a run that loses so much more, the share that it has to lose, half a step of
+    exchange), for means of zeros and ones; None for all else."""
+    if not isinstance(both, Cells) or both.numerators.shape[1] != 1:
+        return None
+    hits, tries = both.numerators[:, 0], both.denominators[:, 0]
+    if (tries[:, 0] != tries[:, 1]).any() or (hits != np.round(hits)).any() or ((hits < 0) | (hits > tries)).any():
+        return None
+    hits = hits if sign > 0 else tries - hits
+    whole = tries[:, 0].sum()
+    share = float(hits[:, 0].sum() / whole)
+    if not share > 0:
+        return None
+    size = len(hits)
+
+    def noise(drop: float) -> float:
+        # each success is lost with probability q: the spread of the groups' expectations, and that of the losses
+        q = min(1.0, drop / share)
+        apart = ((1 - q) * hits[:, 0] - hits[:, 1]) - ((1 - q) * share - hits[:, 1].sum() / whole) * tries[:, 0]
+        return float(np.sqrt(np.square(apart).sum() * size / (size - 1) + q * (1 - q) * hits[:, 0].sum()) / whole)
+
+    return noise, share, 1.0 / float(whole)
 
 
 def required(sd: float, margin: float, *, unchanged: float = 0.95, alpha: float = ALPHA) -> int:

@@ -31,7 +31,11 @@ RANK = MetricCard(
     "rank", "rank", 1, "gallery",
     (OutputCard("value", "R@1", "higher", 0.0, 1.0, estimator=Estimator("mean", ("score",))),),
 )  # fmt: skip
-_CARDS = {"match": MATCH, "hits": HITS, "error": ERROR, "rank": RANK}
+OTHER = MetricCard(
+    "match(extractor=ear)", "match", 1, "sample",
+    (OutputCard("value", "Match", "higher", 0.0, 100.0, estimator=Estimator("mean", ("score",))),),
+)  # fmt: skip
+_CARDS = {"other": OTHER, "match": MATCH, "hits": HITS, "error": ERROR, "rank": RANK}
 _count = itertools.count()
 
 
@@ -40,7 +44,7 @@ def run(
     words=lambda i: f"a picture of thing {i}", status=None, digests=None, tags=None, chance=None, protocol=None,
     packages=None, first: int = 0, visibility: str = "", **scores,
 ) -> Path:  # fmt: skip
-    """A run with a row an image of `match`, `hits`, `error`, `rank` (those that are given as arrays of prompts x
+    """A run with a row an image of `match`, `other`, `hits`, `error`, `rank` (those given as arrays of prompts x
     repeats) and, from `blocks`, a set metric (value, replicates)."""
     rows = len(next(iter(scores.values())))
     n, number = rows // repeats, next(_count)

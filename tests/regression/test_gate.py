@@ -161,6 +161,18 @@ def test_another_protocol_is_not_comparable_and_says_what_differs(tmp_path):
     assert "resize is p in the baseline, bicubic in the run" in str(found.findings)
 
 
+@pytest.mark.parametrize("rule", ["match", "match(extractor=eye)"])
+def test_another_extractor_is_not_comparable_and_both_are_named(tmp_path, rule):
+    rules, values = policy({"metric": rule, "margin": 90.0}), gated.scores(N)
+    found = judged(tmp_path, rules, base(tmp_path, match=values), other=values)
+    assert (found.outcome, found.exit_code) == ("not comparable", 4)
+    assert "has match(extractor=eye) and the run match(extractor=ear)" in str(found.findings)
+    assert "bench score RUN -m 'match(extractor=eye)'" in str(found.findings)
+    both = judged(tmp_path, rules, base(tmp_path, match=values), match=values, other=values)
+    assert both.outcome == "pass"
+    assert judged(tmp_path, Policy(), base(tmp_path, match=values), other=values).outcome == "not comparable"
+
+
 def test_other_data_and_no_common_prompts_are_not_comparable(tmp_path):
     other = judged(tmp_path, match=gated.scores(N), prompts="other", first=1000)
     assert other.outcome == "not comparable" and "no prompt in common" in other.differences[0]

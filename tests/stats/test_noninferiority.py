@@ -11,11 +11,13 @@ from bench.errors import UsageError
 from bench.stats.kernels import kernel
 from bench.stats.noninferiority import (
     Exchanged,
+    _losing,
     block_bounds,
     bounds,
     detectable,
     judged,
     required,
+    seen_from,
     tango,
     worse,
 )
@@ -188,6 +190,51 @@ def test_what_is_said_to_be_detectable_is_detected():
     assert abs(alarms - 0.8) < 3 * np.sqrt(0.16 / rounds) + 0.01
     # beyond a wide margin the margin decides
     assert detectable(0.01, 1.0, reach) == pytest.approx(1.0 + (stats.norm.ppf(0.8) - stats.norm.ppf(0.95)) * 0.01)
+
+
+@pytest.mark.parametrize(("share", "n", "sign"), [(0.7, 60, 1), (0.7, 60, -1), (0.9, 150, 1)])
+def test_successes_that_are_lost_make_the_difference_noisier(share, n, sign):
+    """Of zeros and ones the printed drop is that of a run which loses successes, not of one that is lower by as much
+    everywhere; without that, power at .9 is not .8 but .6."""
+    rng, rounds, margin = np.random.default_rng(0), 400, 0.05
+    cut = stats.norm.ppf(share) * 2**0.5
+
+    def drawn(drop):
+        ease = rng.normal(size=n)
+        run, old = ((ease + rng.normal(size=n) < cut).astype(float) for _ in range(2))
+        run *= rng.random(n) >= drop / share
+        return pair(run, old) if sign > 0 else pair(1 - run, 1 - old)
+
+    def told(drop):
+        both = drawn(drop)
+        p, reach = worse([Exchanged(both, sign, np.arange(n))], permutations=400, seed=int(rng.integers(1 << 30)))
+        return judged(bounds(both, sign).low, margin, p[0]), seen_from(both, sign, margin, reach), bounds(both, sign)
+
+    printed = np.array([told(0.0)[1] for _ in range(100)])
+    flat = detectable(float(np.mean([told(0.0)[2].error for _ in range(50)])), margin, 1.645, groups=n)
+    drop = float(np.median(printed))
+    assert drop > 1.05 * flat
+    found = np.mean([told(drop)[0] == "regressed" for _ in range(rounds)])
+    assert abs(found - 0.8) < 0.03 + 3 * np.sqrt(0.16 / rounds)
+
+
+def test_the_error_of_a_lossy_run_is_that_of_simulated_losses():
+    """seen_from's closed form, against losses that are drawn, with several images a prompt."""
+    rng = np.random.default_rng(1)
+    hits, old = ((rng.random((40, 3)) < 0.6).astype(float) for _ in range(2))
+    groups = np.repeat(np.arange(40), 3)
+    noise, share, step = _losing(pair(hits.ravel(), old.ravel(), groups), 1)
+    assert noise(0.0) == pytest.approx(bounds(pair(hits.ravel(), old.ravel(), groups), 1).error)
+    assert share == pytest.approx(hits.mean()) and step == 1 / 120
+    lost = [pair((hits * (rng.random(hits.shape) >= 0.25 / share)).ravel(), old.ravel(), groups) for _ in range(400)]
+    assert noise(0.25) ** 2 == pytest.approx(np.mean([bounds(x, 1).error ** 2 for x in lost]), rel=0.02)
+
+
+def test_few_groups_hide_a_drop_in_their_own_exchange():
+    many = detectable(0.1, 0.05, 2.0)
+    assert many == pytest.approx(0.1 * (2 + 0.8416), rel=1e-4) and detectable(0.1, 0.05, 2.0, groups=30) > many
+    assert np.isnan(detectable(0.1, 0.05, 2.0, groups=4))  # two exchanged prompts of four are no surprise
+    assert np.isnan(detectable(np.nan, 0.05, 2.0))
 
 
 def test_prompts_needed_are_those_of_the_design_rule():
