@@ -83,6 +83,7 @@ COMMANDS = {
     "slices": "bench plot slices ours sdxl -m object-presence --by kind",
     "conditions": "bench plot conditions runs/scenes runs/visor",
     "curve": "bench plot curve runs/scenes -m clipscore --against p",
+    "history": "bench plot history runs/night-01 runs/night-02 runs/night-03 -m clipscore",
     "samples": "bench plot samples ours sdxl --prompts 6",
     "fusion": "bench plot fusion runs/scenes --board board.toml",
     "ranks": "bench plot ranks runs/coco --board board.toml",
@@ -160,6 +161,16 @@ def strengths() -> pd.DataFrame:
     return pd.concat(parts).drop(columns=["tag:kind", "seconds"])
 
 
+def nights() -> pd.DataFrame:
+    """Sixteen runs of a system, the last six of them a little worse."""
+    one = scores()
+    one = one[(one["metric"] == "CLIPScore") & (one["system"] == "flow+attention")]
+    rng = np.random.default_rng(2)
+    parts = [one.assign(system=f"night {i + 1}", value=one["value"] - 1.1 * (i > 9) + rng.normal(0, 3, len(one)))
+             for i in range(16)]  # fmt: skip
+    return pd.concat(parts).drop(columns=["tag:kind", "seconds"])
+
+
 def drawn() -> list[str]:
     """Figures with a picture: all that need no images."""
     return [name for name in CATALOG if name != "samples"]
@@ -168,7 +179,7 @@ def drawn() -> list[str]:
 def pictures() -> dict[str, bytes]:
     """Figure -> PNG."""
     made = {"": frames.material_of(scores()), "conditions": frames.material_of(conditioned()),
-            "curve": frames.material_of(strengths())}  # fmt: skip
+            "curve": frames.material_of(strengths()), "history": frames.material_of(nights())}  # fmt: skip
     pair = ["flow+attention", "flow+gate"]
     options: dict[str, dict[str, Any]] = {
         "forest": {"systems": pair, "margin": 0.1}, "slices": {"systems": pair}, "scatter": {"systems": pair},

@@ -96,6 +96,10 @@ CATALOG: dict[str, Entry] = {
     "curve": _one(
         "curve", "Score against a numeric factor, with slopes.", "systems that differ in one number", board=True
     ),
+    "history": _one(
+        "history", "A system's runs one after the other, with the steps between them.",
+        "two runs of a system, oldest first",
+    ),
 }  # fmt: skip
 
 

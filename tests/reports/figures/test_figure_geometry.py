@@ -23,7 +23,7 @@ from bench.reports.words import clean
 DRAWN = [name for name in CATALOG if name != "samples"]
 OF_PAIRS = ("forest", "slices", "scatter", "differences")
 LONE = {"forest", "slices", "scatter", "differences", "ranks", "rank-shares", "pairwise", "critical-difference",
-        "conditions"}  # fmt: skip
+        "conditions", "history"}  # fmt: skip
 """Figures that one system cannot have."""
 
 
