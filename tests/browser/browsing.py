@@ -28,6 +28,11 @@ ARGUMENTS = (
     "--force-color-profile=srgb",
     "--font-render-hinting=none",
     "--hide-scrollbars",
+    # Every new window loads the address bar's own pages, a second of work beside the page that is watched. The last
+    # such switch counts, so that playwright's names stand here too.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,AvoidUnnecessaryBeforeUnloadCheckSync,"
+    "DestroyProfileOnBrowserClose,HttpsFirstBalancedModeAutoEnable,HttpsUpgrades,LensOverlay,MediaRouter,"
+    "NetworkTimeServiceQuerying,OptimizationHints,PaintHolding,PreconnectToSearch,ThirdPartyStoragePartitioning",
 )
 SERIOUS = ("serious", "critical")
 
@@ -204,6 +209,20 @@ def _watch(page: Any, url: str, folder: str) -> None:
     page.on("pageerror", lambda error: page.seen.errors.append(str(error)[:500]))
     page.on("crash", lambda: page.seen.errors.append("the page crashed"))
     page.on("popup", lambda other: page.seen.requests.append(f"opened {other.url[:300]}"))
+
+
+FRAMES = """new Promise(done => {
+  let left = 5;
+  const next = () => --left ? requestAnimationFrame(next) : setTimeout(done);
+  requestAnimationFrame(next);
+})"""
+"""Pages answer what was pressed in the next frame and do what follows from it in up to three frames more."""
+
+
+def settled(page: Any) -> Any:
+    """The page, when all that was pressed has had its effect."""
+    page.evaluate(FRAMES)
+    return page
 
 
 _AXE = """async ([seconds, rules, within]) => {

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
+from browsing import settled
 
 from bench import store
 from bench.reports.comparison.compare import compare
@@ -52,13 +53,13 @@ def three(runs, maker, tmp_path_factory):
 
 def shown(page) -> list[str]:
     """Captions of the pictures in the lightbox, left to right."""
-    return page.eval_on_selector_all(
+    return settled(page).eval_on_selector_all(
         "#box .shot:not([hidden]) figure:not([hidden]) figcaption", "all => all.map(f => f.textContent.trim())"
     )
 
 
 def sample(page) -> str:
-    return page.evaluate("document.querySelector('#box .sheet').dataset.sample")
+    return settled(page).evaluate("document.querySelector('#box .sheet').dataset.sample")
 
 
 # ---- tables ---------------------------------------------------------------------------------------------------------
@@ -72,6 +73,7 @@ def test_columns_sort_both_ways_and_by_keyboard(browse, three):
     head.locator("button").focus()
     page.keyboard.press("Enter")
     order = head.get_attribute("aria-sort")
+    settled(page)
     values = [
         float(v) for v in table.locator("tbody tr td:nth-of-type(1)").evaluate_all("c => c.map(x => x.dataset.v)")
     ]
@@ -84,7 +86,8 @@ def test_columns_sort_both_ways_and_by_keyboard(browse, three):
 def test_the_forest_plot_sorts_by_effect(browse, two):
     page = browse(two)
     page.click(".forest thead .plot button")
-    found = page.locator(".forest tbody").first.locator("tr td.plot").evaluate_all("c => c.map(x => x.dataset.v)")
+    cells = settled(page).locator(".forest tbody").first.locator("tr td.plot")
+    found = cells.evaluate_all("c => c.map(x => x.dataset.v)")
     known = [float(v) for v in found if v]
     assert len(known) > 2 and known == sorted(known, reverse=True)
 
@@ -237,9 +240,9 @@ def test_a_vote_can_be_changed(browse, two):
     page.locator("#box [data-do='blind']").click()
     page.keyboard.press("1")
     page.keyboard.press("ArrowLeft")
-    assert page.locator("#box [data-vote='left'][aria-pressed='true']").count() == 1
+    assert settled(page).locator("#box [data-vote='left'][aria-pressed='true']").count() == 1
     page.locator("#box [data-vote='right']").click()
-    assert page.locator("#box [data-do='save']").inner_text() == "Save 1 vote"
+    assert settled(page).locator("#box [data-do='save']").inner_text() == "Save 1 vote"
 
 
 # ---- sensitive, files, no script ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 
 import looks
 import pytest
+from browsing import settled
 from made_boards import EVIL, STRANGE, board
 
 from bench.reports.comparison.compare import compare
@@ -112,7 +113,7 @@ def test_every_text_is_seen_in_the_dark(browse, axe, pages, kind: str) -> None:
     assert looks.pale_charts(page) == []
     night = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.click("#theme")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != night
+    assert settled(page).evaluate("getComputedStyle(document.body).backgroundColor") != night
 
 
 @of()

@@ -6,6 +6,7 @@
   const { rows, columns, size, DASH } = board, { make, bdi } = views;
   const $ = (id) => document.getElementById(id);
   const all = (query, from) => Array.from((from || document).querySelectorAll(query));
+  const put = (node, name, value) => { if (node.getAttribute(name) !== value) node.setAttribute(name, value); };
   const table = $("board"), drawer = $("drawer"), top = table.tHead.rows[0];
   const lines = all("tbody tr:not(.g)", table), systems = lines.slice(0, size);
   const at = new Map(columns.map((c, i) => [c.id, i])), rowAt = new Map(rows.map((r, i) => [r.id, i]));
@@ -56,29 +57,17 @@
   function go(change, quiet) {
     finish();
     state = { ...state, ...change };
-    if ((location.hash || "#") !== written()) history[quiet ? "replaceState" : "pushState"](null, "", written());
-    draw();
+    draw(() => {
+      if ((location.hash || "#") !== written()) history[quiet ? "replaceState" : "pushState"](null, "", written());
+    });
   }
 
   const chosen = () => state.cols || standard, shown = () => state.view === "chart" ? [state.by] : chosen();
   const differs = (...keys) => keys.some((key) => String(drawn[key]) !== String(state[key]));
-  // In a long table a change comes in steps, a frame each, and what was pressed is answered by the first: (1) what was
-  // pressed, and which view, head or drawer it is about, (2) what follows from it in the rows in sight and a few more,
-  // (3) the other rows. A browser lays out and paints far more than is seen, and an answer would wait for all of it.
+  // Where rows are many a change comes in steps (see common.js): (1) what was pressed, (2) what follows from it in the
+  // rows in sight and a few more, (3) the other rows.
   const many = table.classList.contains("many"), SPARE = 1, HIGH = 50, NOTHING = [1, 0];
-  let frame = 0, steps = [], hasty = false, owed = [];  // owed: what rows out of sight still wait for
-  function inSteps(...those) {
-    steps = those;
-    frame = requestAnimationFrame(() => { frame = requestAnimationFrame(step); });
-  }
-  function step() {
-    steps.shift()();
-    if (steps.length) frame = requestAnimationFrame(step);
-  }
-  function finish() {  // all that an earlier change still owes, now
-    cancelAnimationFrame(frame);
-    while (steps.length) steps.shift()();
-  }
+  let hasty = false, owed = [];  // owed: what rows out of sight still wait for
   function sight() {  // places of the first and last row in sight; asked before anything changes, when it costs nothing
     const region = $("region"), box = region.getBoundingClientRect(), bodies = table.tBodies;
     const all = bodies.length && box.height ? bodies[bodies.length - 1].getBoundingClientRect().bottom
@@ -96,26 +85,31 @@
     systems.forEach((line, i) => { if (hasty && !line.classList.contains("near")) late.push(i); else write(line, i); });
     owed.push(() => late.forEach((i) => write(systems[i], i)));
   }
+  function pause() {}  // what has moved from under the mouse is told so in a frame of its own
   function settle() {
     owed.splice(0).forEach((write) => write());
     table.classList.remove("hasty");
     hasty = false;
   }
-  function draw() {
+  function draw(save) {
     const by = at.get(state.by), slow = many && drawn.view !== "";
     if (differs("by", "sort")) mark(by);
     if (differs("pick", "vs")) choose();
-    if (differs("view", "by")) turn(by, slow);
-    if (differs("open", "pick")) face();
     press();
-    if (slow) inSteps(() => follow(by, sight()), settle);
+    const then = () => {
+      if (save) save();
+      follow(by, slow);
+    };
+    if (slow) inSteps(then, pause, settle);
     else {
-      follow(by, null);
+      then();
       settle();
     }
   }
-  function follow(by, seen) {
-    for (const part of all(".coming")) part.classList.remove("coming");
+  function follow(by, slow) {
+    if (differs("view", "by")) turn(by, slow);
+    if (differs("open", "pick")) face();
+    const seen = slow && ($("table").hidden ? NOTHING : sight());
     if (differs("by")) rank(by);
     if (differs("by", "sort")) sort();
     if (differs("find", "only", ...FIELDS)) filter();
@@ -230,7 +224,6 @@
   }
 
   function choose() {
-    const put = (node, name, value) => { if (node.getAttribute(name) !== value) node.setAttribute(name, value); };
     systems.forEach((line, i) => {
       const [box, button] = line.firstElementChild.children;
       box.checked = state.pick.includes(rows[i].id);
@@ -242,11 +235,8 @@
 
   // ---- other views, drawer, status ------------------------------------------------------------------------------------
 
-  function turn(by, slow) {  // what the view shows comes a frame later where rows are many
-    for (const part of all(".view")) {
-      part.hidden = !part.dataset.for.split(" ").includes(state.view);
-      part.classList.toggle("coming", slow && part.id !== "table");
-    }
+  function turn(by, slow) {
+    for (const part of all(".view")) part.hidden = !part.dataset.for.split(" ").includes(state.view);
     for (const node of all(".what")) node.replaceChildren(bdi(columns[by].label));
     if (slow && differs("view")) hurry(NOTHING);
   }
@@ -299,12 +289,13 @@
     }
   }
   function press() {
-    for (const b of all("#views button")) b.setAttribute("aria-pressed", String(b.dataset.view === state.view));
-    if ($("by")) $("by").value = state.by;
-    if ($("find").value !== state.find) $("find").value = state.find;
+    const enter = (field, value) => { if (field && field.value !== value) field.value = value; };
+    for (const b of all("#views button")) put(b, "aria-pressed", String(b.dataset.view === state.view));
+    enter($("by"), state.by);
+    enter($("find"), state.find);
     $("only").checked = Boolean(state.only);
-    for (const select of all("[data-filter]")) select.value = state[select.dataset.filter];
-    for (const box of all("[data-column]")) box.checked = chosen().includes(box.dataset.column);
+    for (const select of all("[data-filter]")) enter(select, state[select.dataset.filter]);
+    if (differs("cols") || !drawn.view) for (const box of all("[data-column]")) box.checked = chosen().includes(box.dataset.column);
   }
 
   // ---- CSV: what is shown, as it is ordered; no text can be a formula -------------------------------------------------
@@ -369,7 +360,7 @@
   on($("by"), "change", (e) => go({ by: e.target.value, sort: "" }));
   on($("find"), "input", (e) => go({ find: e.target.value }, true));
   on($("only"), "change", (e) => go({ only: e.target.checked ? "1" : "" }));
-  on($("csv"), "click", download);
+  on($("csv"), "click", () => inSteps(download));
   on($("clear"), "click", () => go(first));
   on($("swap"), "click", () => go({ pick: [state.pick[1], state.pick[0], ...state.pick.slice(2)] }));
   on($("close"), "click", () => drawer.close());
@@ -384,11 +375,15 @@
     const link = e.target.closest("a[href^='#']"), target = link && $(link.getAttribute("href").slice(1));
     if (!target) return;
     e.preventDefault();
-    const part = target.closest(".view");
-    if (part && part.hidden) go({ view: part.dataset.for.split(" ")[0] });
-    target.tabIndex = -1;
-    target.scrollIntoView();
-    target.focus({ preventScroll: true });
+    const jump = () => {
+      const part = target.closest(".view");
+      if (part && part.hidden) go({ view: part.dataset.for.split(" ")[0] });
+      finish();
+      target.tabIndex = -1;
+      target.scrollIntoView();
+      target.focus({ preventScroll: true });
+    };
+    if (many) inSteps(jump); else jump();
   });
   function pair(e) {  // row and column of the matrix under the mouse
     const cell = e.target.closest("#matrix tbody td");
@@ -406,19 +401,26 @@
     if (found) go({ pick: [rows[found[1]].id, rows[found[0]].id], open: "1" });
   });
 
-  const made = all(".fields").map((part) => part.parentNode);
+  const made = all(".fields").map((part) => part.parentNode), menu = $("columns-choice");
   const soon = (then) => requestAnimationFrame(() => requestAnimationFrame(then));
   for (const part of made) on(part, "toggle", () => { if (part.open) soon(() => parts.some(part)); });
-  on($("columns-choice"), "toggle", () => soon(() => {
-    $("columns-choice").classList.add("ready");
-    parts.cut();
-  }));
-  if (many) {  // the theme's colours are for what is in sight first
-    on($("theme"), "click", () => {
-      finish();
+  on(menu, "toggle", () => soon(parts.cut));
+  if (many) {
+    for (const part of [menu, ...made]) {  // all that stands below an opened list moves
+      const summary = part.firstElementChild;
+      on(summary, "click", (e) => {
+        e.preventDefault();
+        summary.classList.add("pressed");
+        inSteps(() => {
+          part.open = !part.open;
+          summary.classList.remove("pressed");
+        });
+      });
+    }
+    recolour = (write) => inSteps(() => {
       hurry(sight());
-      inSteps(settle);
-    }, true);
+      write();
+    }, pause, settle);
   }
   on(window, "load", () => made.forEach(parts.rest));
   on(window, "beforeprint", () => {  // paper has every row and view

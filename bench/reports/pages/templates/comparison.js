@@ -1,4 +1,5 @@
-// The lightbox: a copy of a prompt's sheet in a dialog, so that it knows nothing that the page does not show.
+// The lightbox: a copy of a prompt's sheet in a dialog, so that it knows nothing that the page does not show. What was
+// pressed answers at once, the sheet comes in steps (see common.js): a dialog restyles all that it makes inert.
 (function () {
   var box = document.getElementById("box"), all = document.getElementById("all-sheets");
   if (!box || !box.showModal) return;
@@ -35,7 +36,7 @@
     if (shots().length > 1) copy.insertBefore(shotButtons(), copy.querySelector(".shot"));
     show();
   }
-  function full() { if (box.open && !body.firstElementChild) fill(); }
+  function refill() { if (box.open) fill(); }
   function shotButtons() {
     var nav = document.createElement("p");
     nav.className = "shots-nav";
@@ -43,7 +44,7 @@
       var button = document.createElement("button");
       button.type = "button";
       button.textContent = "image " + (i + 1);
-      button.addEventListener("click", function () { shot = i; fill(); });
+      button.addEventListener("click", function () { shot = i; inSteps(refill); });
       nav.appendChild(button);
     });
     return nav;
@@ -74,7 +75,10 @@
     twoBox.hidden = !many || blind;
     vote.hidden = !blind;
     marked();
-    document.getElementById("box-place").textContent = "prompt " + (at + 1) + " of " + sheets.length + (single >= 0 ? " · " + seen[0] : "");
+    placed(single >= 0 ? " · " + seen[0] : "");
+  }
+  function placed(more) {
+    document.getElementById("box-place").textContent = "prompt " + (at + 1) + " of " + sheets.length + more;
   }
   function anonymous(f, label) {
     f.querySelector("figcaption").textContent = label;
@@ -108,50 +112,66 @@
     setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
   }
 
-  function open(sample, k) {
+  function open(sample, k, link) {
     var found = sheets.findIndex(function (s) { return s.dataset.sample === sample; });
     if (found < 0) return false;
     at = found;
     var ks = Array.from(sheets[at].querySelectorAll(".shot"), function (s) { return s.dataset.k; });
     shot = Math.max(0, ks.indexOf(k === undefined ? ks[0] : k));
-    if (box.open) fill();
-    else {
-      before = location.hash.indexOf("#p=") === 0 ? "" : location.hash;
-      box.showModal();  // the dialog answers the click, a frame later it is full
-      requestAnimationFrame(function () { requestAnimationFrame(full); });
-    }
-    named();
+    if (!box.open) before = location.hash.indexOf("#p=") === 0 ? "" : location.hash;
+    if (link) link.classList.add("pressed");
+    var shown = function () {
+      if (link) link.classList.remove("pressed");
+      if (!box.open) box.showModal();
+      fill();
+      named();
+    };
+    if (link) inSteps(shown); else shown();
     return true;
   }
   function named() { history.replaceState(null, "", "#p=" + encodeURIComponent(sheets[at].dataset.sample)); }
   function step(by) {
     at = (at + by + sheets.length) % sheets.length;
     shot = 0;
-    fill();
-    named();
-    box.scrollTop = 0;
+    placed("");
+    inSteps(function () {
+      if (!box.open) return;
+      fill();
+      named();
+      box.scrollTop = 0;
+    });
   }
-  function blink() { single = single < 0 ? 0 : 1 - single; fill(); }
+  function blink() { single = single < 0 ? 0 : 1 - single; inSteps(refill); }
+  function close() {  // out of sight at once; what becomes active again is restyled after
+    box.classList.add("gone");
+    inSteps(function () { box.close(); });
+  }
 
   var actions = {
-    back: function () { step(-1); }, on: function () { step(1); }, close: function () { box.close(); }, blink: blink, save: save,
-    side: function () { single = -1; fill(); },
-    blind: function () { blind = !blind; single = -1; fill(); },
+    back: function () { step(-1); }, on: function () { step(1); }, close: close, blink: blink, save: save,
+    side: function () { single = -1; inSteps(refill); },
+    blind: function () {
+      blind = !blind;
+      single = -1;
+      todo("blind").setAttribute("aria-pressed", String(blind));
+      inSteps(refill);
+    },
   };
   var keys = { ArrowLeft: actions.back, ArrowRight: actions.on, b: blink, s: actions.side,
     1: function () { if (blind) cast("left"); }, 0: function () { if (blind) cast("tie"); }, 2: function () { if (blind) cast("right"); } };
 
   box.addEventListener("click", function (event) {
-    if (event.target === box) return box.close();
-    full();
+    finish();
+    if (event.target === box) return close();
     var button = event.target.closest("[data-do], [data-vote]");
     if (button) button.dataset.do ? actions[button.dataset.do]() : cast(button.dataset.vote);
   });
   box.addEventListener("keydown", function (event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
-    if (keys[event.key]) { event.preventDefault(); full(); keys[event.key](); }
+    if (keys[event.key]) { event.preventDefault(); finish(); keys[event.key](); }
   });
   box.addEventListener("close", function () {
+    box.classList.remove("gone");
     body.replaceChildren();
     single = -1;
     blind = false;
@@ -162,15 +182,17 @@
     select.addEventListener("change", function () {
       if (pair[1 - i] === select.value) { pair[1 - i] = pair[i]; picks[1 - i].value = pair[i]; }
       pair[i] = select.value;
-      fill();
+      inSteps(refill);
     });
   });
   document.addEventListener("click", function (event) {
     var link = event.target.closest("a.open");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (open(decodeURIComponent(link.hash.slice(3)), link.dataset.k)) event.preventDefault();
+    finish();
+    if (open(decodeURIComponent(link.hash.slice(3)), link.dataset.k, link)) event.preventDefault();
   });
   function byAddress() {
+    finish();
     if (location.hash.indexOf("#p=") !== 0) { if (box.open) box.close(); return; }
     try { open(decodeURIComponent(location.hash.slice(3))); } catch (error) { /* no address of ours */ }
   }
