@@ -8,8 +8,9 @@ et al. 2023, arXiv 2307.06350. hrs: Bakr et al. 2023, arXiv 2304.05390. paintski
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 from bench.errors import UsageError, did_you_mean
@@ -132,6 +133,22 @@ def relation_score(
         return torch.where(close, 1.0, COMPBENCH_NEAR / far.clamp_min(COMPBENCH_NEAR))
     right = _dominant(offset, word) & (_along(offset, word) > 0)
     return torch.where(right, _separation(subject, other), 0.0)
+
+
+Placed = tuple[str, np.ndarray, np.ndarray]
+"""A relation, and the boxes (4,) xyxy of the subject and of the other object."""
+
+
+def relation_scores(placed: Sequence[Placed], *, rule: str) -> list[float]:
+    """As `relation_score`, of many pairs whose relations differ: one look a relation, since looks are dear."""
+    found, by = [0.0] * len(placed), dict[str, list[int]]()
+    for at, (word, _, _) in enumerate(placed):
+        by.setdefault(word, []).append(at)
+    for word, places in by.items():
+        these, others = (torch.from_numpy(np.array([placed[i][k] for i in places], dtype=np.float64)) for k in (1, 2))
+        for at, score in zip(places, relation_score(these, others, word, rule=rule).tolist(), strict=True):
+            found[at] = score
+    return found
 
 
 def _separation(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

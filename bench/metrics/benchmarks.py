@@ -17,9 +17,9 @@ from bench.functional.rules import (
     PEOPLE,
     VISOR_SPREAD,
     Clause,
-    compbench_spatial,
+    compbench_spatials,
     geneval_verdicts,
-    paintskills_spatial,
+    paintskills_spatials,
 )
 from bench.metrics.base import mean_output
 from bench.metrics.detections import NOTHING, OfObjects
@@ -178,19 +178,27 @@ class OfPair(OfObjects):
     needs: ClassVar[tuple[str, ...]] = ("objects", "relations")
     responds_to: ClassVar[tuple[str, ...]] = _PLACED
 
-    def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
+    def judge_all(self, found: Sequence[Detections], truth: Sequence[Sample]) -> list[tuple[float, ...]]:
+        asked = [(image, pair) for image, s in enumerate(truth) if (pair := self._asked(s)) is not None]
+        values = [NOTHING] * len(found)
+        scores = self.pairs([found[image] for image, _ in asked], [pair for _, pair in asked])
+        for (image, _), value in zip(asked, scores, strict=True):
+            values[image] = value
+        return [(value,) for value in values]
+
+    def _asked(self, sample: Sample) -> tuple[str, str, str] | None:
+        """(class of the subject, class of the other object, relation); None where the prompt does not count."""
         first = sample.relations[0] if sample.relations else None
         if first is None or (first.predicate in IN_DEPTH) != self.in_depth:
-            return (NOTHING,)
+            return None
         if max(first.subject, first.object) >= len(sample.objects):
             raise DataError(f"A relation of sample '{sample.id}' names an object that it does not have.")
         subject, other = (sample.objects[i].label for i in (first.subject, first.object))
-        if subject == other:
-            return (NOTHING,)  # the benchmarks tell objects apart by their class alone
-        return (self.pair(found, subject, other, first.predicate),)
+        # the benchmarks tell objects apart by their class alone
+        return None if subject == other else (subject, other, first.predicate)
 
-    def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
-        """The score of one image."""
+    def pairs(self, found: Sequence[Detections], asked: Sequence[tuple[str, str, str]]) -> list[float]:
+        """The scores of several images, looked at together: looks are dear and boxes are few."""
         raise NotImplementedError
 
 
@@ -213,8 +221,9 @@ class CompbenchSpatial(OfPair):
         super().__init__(extractor, on_top_of)
         self.on_top_of = bool(on_top_of)
 
-    def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
-        return compbench_spatial(surest(found, subject), surest(found, other), relation, on_top_of=self.on_top_of)
+    def pairs(self, found: Sequence[Detections], asked: Sequence[tuple[str, str, str]]) -> list[float]:
+        seen = [(surest(f, a), surest(f, b), word) for f, (a, b, word) in zip(found, asked, strict=True)]
+        return compbench_spatials(seen, on_top_of=self.on_top_of)
 
 
 def surest(found: Detections, label: str) -> tuple[float, list[float]] | None:
@@ -238,6 +247,5 @@ class PaintskillsSpatial(OfPair):
     outputs = (mean_output("value", "spatial (PaintSkills)"),)
     paper = "Cho et al. 2023, arXiv:2202.04053"
 
-    def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
-        boxes = torch.as_tensor(found.boxes, dtype=torch.float64)
-        return float(paintskills_spatial(found.labels, boxes, subject, other, relation))
+    def pairs(self, found: Sequence[Detections], asked: Sequence[tuple[str, str, str]]) -> list[float]:
+        return list(map(float, paintskills_spatials([(f.labels, f.boxes) for f in found], asked)))

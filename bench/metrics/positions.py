@@ -13,7 +13,7 @@ import torch
 from bench.errors import UsageError
 from bench.functional import checks
 from bench.functional.relations import IN_DEPTH
-from bench.functional.rules import compbench_spatial_3d, hrs_spatial, mean_nearness, paintskills_count
+from bench.functional.rules import compbench_spatial_3d, hrs_spatials, mean_nearness, paintskills_count
 from bench.metrics.base import mean_output
 from bench.metrics.benchmarks import OfPair, surest
 from bench.metrics.detections import NOTHING, OfObjects
@@ -38,12 +38,23 @@ class HrsSpatial(OfObjects):
     responds_to = ("wrong-shape", "wrong-side", "shuffled", "constant", "noise")
     paper = "Bakr et al. 2023, arXiv:2304.05390"
 
-    def judge(self, found: Detections, sample: Sample) -> tuple[float, ...]:
-        labels = [thing.label for thing in sample.objects]
-        stated = [(labels[r.subject], r.predicate, labels[r.object]) for r in sample.relations]
-        if not stated or any(a == b or word in IN_DEPTH for a, word, b in stated):
-            return (NOTHING,)
-        return (float(hrs_spatial(found, labels, stated)),)
+    def judge_all(self, found: Sequence[Detections], truth: Sequence[Sample]) -> list[tuple[float, ...]]:
+        """One look a word over all images, since looks are dear and boxes are few."""
+        asked = [(image, wanted) for image, s in enumerate(truth) if (wanted := _wanted(s)) is not None]
+        values = [NOTHING] * len(found)
+        right = hrs_spatials([found[i] for i, _ in asked], [w for _, w in asked])
+        for (image, _), good in zip(asked, right, strict=True):
+            values[image] = float(good)
+        return [(value,) for value in values]
+
+
+def _wanted(sample: Sample) -> tuple[list[str], list[tuple[str, str, str]]] | None:
+    """(classes, relations between them) of a prompt; None where it does not count."""
+    labels = [thing.label for thing in sample.objects]
+    stated = [(labels[r.subject], r.predicate, labels[r.object]) for r in sample.relations]
+    if not stated or any(a == b or word in IN_DEPTH for a, word, b in stated):
+        return None
+    return labels, stated
 
 
 @register(
@@ -113,9 +124,11 @@ class Compbench3d(OfPair):
             self._map = self.sign * one
             super().update(found=[seen], truth=[sample])
 
-    def pair(self, found: Detections, subject: str, other: str, relation: str) -> float:
-        first, second = (self._deep(found, name) for name in (subject, other))
-        return compbench_spatial_3d(first, second, relation)
+    def pairs(self, found: Sequence[Detections], asked: Sequence[tuple[str, str, str]]) -> list[float]:
+        return [
+            compbench_spatial_3d(self._deep(one, a), self._deep(one, b), relation)
+            for one, (a, b, relation) in zip(found, asked, strict=True)
+        ]
 
     def _deep(self, found: Detections, label: str) -> tuple[float, list[float], float] | None:
         one = surest(found, label)

@@ -51,7 +51,13 @@ def found(file, samples):
 
 
 @pytest.mark.benchmark(group="recorded")
-@pytest.mark.parametrize("names", [(), ("geneval",), ("visor",), ("object-presence", "t2i-compbench-numeracy")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        (), ("geneval",), ("visor",), ("object-presence", "t2i-compbench-numeracy"), ("t2i-compbench-spatial",),
+        ("hrs-spatial",), ("paintskills-spatial",),
+    ],
+)  # fmt: skip
 def test_from_the_file_to_the_verdicts(benchmark, recorded, names):
     file, samples = recorded
     assert len(samples) > 100_000

@@ -12,12 +12,18 @@ from bench.functional.rules.compbench import (
     compbench_numeracy,
     compbench_spatial,
     compbench_spatial_3d,
+    compbench_spatials,
     mean_nearness,
     three_in_one,
 )
 from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verdict, geneval_verdicts
-from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial
-from bench.functional.rules.paintskills import paintskills_count, paintskills_object, paintskills_spatial
+from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial, hrs_spatials
+from bench.functional.rules.paintskills import (
+    paintskills_count,
+    paintskills_object,
+    paintskills_spatial,
+    paintskills_spatials,
+)
 from bench.functional.rules.pairs import PAIR_TIES, caption_credit, winoground
 from bench.functional.rules.positions import PUBLISHED, STORED, Verdicts, judged, position_verdicts
 from bench.functional.rules.preferences import OVER_PROMPTS, PREFERENCE_TIES, preference_accuracy, preference_pairs
@@ -43,6 +49,7 @@ __all__ = [
     "compbench_numeracy",
     "compbench_spatial",
     "compbench_spatial_3d",
+    "compbench_spatials",
     "counted_answers",
     "counting_rmse",
     "dsg",
@@ -51,11 +58,13 @@ __all__ = [
     "geneval_verdicts",
     "hrs_counting",
     "hrs_spatial",
+    "hrs_spatials",
     "judged",
     "mean_nearness",
     "paintskills_count",
     "paintskills_object",
     "paintskills_spatial",
+    "paintskills_spatials",
     "position_verdicts",
     "positional_alignment",
     "preference_accuracy",

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from bench.errors import UsageError, did_you_mean
 from bench.functional.boxes import box_iou
-from bench.functional.relations import IN_DEPTH, relation_score
+from bench.functional.relations import IN_DEPTH, relation_scores
 from bench.functional.rules.questions import _probabilities
 
 LOWEST = 0.5
@@ -41,11 +40,24 @@ def compbench_spatial(
     A quarter of each confidence and a half of the position's score; below one half it counts as 0. The benchmark's
     script knows 'on top of' but never credits it; here it counts as above, unless `on_top_of` is False.
     """
-    score = sum(0.25 * one[0] for one in (subject, other) if one is not None)
-    if subject is not None and other is not None and (on_top_of or relation != "on top of"):
-        a, b = (torch.tensor([list(one[1])], dtype=torch.float64) for one in (subject, other))
-        score += 0.5 * float(relation_score(a, b, relation, rule="t2i-compbench")[0])
-    return score if score >= LOWEST else 0.0
+    return compbench_spatials([(subject, other, relation)], on_top_of=on_top_of)[0]
+
+
+Seen = tuple[float, Sequence[float]] | None
+"""(confidence, box xyxy) of the surest object of a class."""
+
+
+def compbench_spatials(images: Sequence[tuple[Seen, Seen, str]], *, on_top_of: bool = True) -> list[float]:
+    """As `compbench_spatial`, of many images at once: (subject, other, relation) of each."""
+    scores = [sum(0.25 * one[0] for one in (a, b) if one is not None) for a, b, _ in images]
+    at, placed = [], []
+    for i, (subject, other, relation) in enumerate(images):
+        if subject is not None and other is not None and (on_top_of or relation != "on top of"):
+            at.append(i)
+            placed.append((relation, np.asarray(subject[1]), np.asarray(other[1])))
+    for i, position in zip(at, relation_scores(placed, rule="t2i-compbench"), strict=True):
+        scores[i] += 0.5 * position
+    return [score if score >= LOWEST else 0.0 for score in scores]
 
 
 def compbench_spatial_3d(

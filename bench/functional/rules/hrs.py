@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from bench.functional.relations import relation_holds
+from bench.functional.relations import Placed, relation_scores
 from bench.types import Detections
 
 
@@ -50,14 +49,36 @@ def hrs_counting(images: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Count
     return CountScores(right, found, wanted)
 
 
+Wanted = tuple[Sequence[str], Sequence[tuple[str, str, str]]]
+"""Classes, and (subject, relation, other) between them."""
+
+
 def hrs_spatial(found: Detections, wanted: Sequence[str], relations: Sequence[tuple[str, str, str]]) -> bool:
     """Is every wanted class found, and does every (subject, relation, other) hold between the surest of each class?"""
+    return hrs_spatials([found], [(wanted, relations)])[0]
+
+
+def hrs_spatials(found: Sequence[Detections], asked: Sequence[Wanted]) -> list[bool]:
+    """As `hrs_spatial`, of many images at once."""
+    right: list[bool] = []
+    of: list[int] = []
+    placed: list[Placed] = []
+    for image, (one, (wanted, relations)) in enumerate(zip(found, asked, strict=True)):
+        best = _surest(one)
+        right.append(all(label in best for label in wanted))
+        if right[-1]:
+            placed += [(word, one.boxes[best[a]], one.boxes[best[b]]) for a, word, b in relations]
+            of += [image] * len(relations)
+    for image, score in zip(of, relation_scores(placed, rule="hrs"), strict=True):
+        right[image] = right[image] and score == 1
+    return right
+
+
+def _surest(found: Detections) -> dict[str, int]:
+    """Class -> place of its surest box, the first of equally sure ones."""
     best: dict[str, int] = {}
-    for i in np.argsort(-np.asarray(found.scores), kind="stable").tolist():
-        best.setdefault(found.labels[i], i)
-    if not all(label in best for label in wanted):
-        return False
-    boxes = torch.as_tensor(np.asarray(found.boxes, dtype=np.float64).reshape(-1, 4))
-    return all(
-        bool(relation_holds(boxes[[best[a]]], boxes[[best[b]]], word, rule="hrs")[0]) for a, word, b in relations
-    )
+    scores = np.asarray(found.scores).tolist()
+    for i, label in enumerate(found.labels):
+        if label not in best or scores[i] > scores[best[label]]:
+            best[label] = i
+    return best

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
-from bench.functional.relations import relation_holds
+from bench.functional.relations import Placed, relation_scores
 
 
 def paintskills_object(labels: Sequence[str], wanted: str) -> bool:
@@ -25,8 +26,21 @@ def paintskills_spatial(labels: Sequence[str], boxes: torch.Tensor, subject: str
     boxes (m, 4) xyxy; relation is of the subject to the other object (the benchmark states that of its second object
     to the first).
     """
-    first, second = ([i for i, label in enumerate(labels) if label == name] for name in (subject, other))
-    if len(first) != 1 or len(second) != 1 or first == second:
-        return False
-    given = torch.as_tensor(boxes).double()
-    return bool(relation_holds(given[first], given[second], relation, rule="paintskills")[0])
+    return paintskills_spatials([(labels, torch.as_tensor(boxes).numpy(force=True))], [(subject, other, relation)])[0]
+
+
+def paintskills_spatials(
+    found: Sequence[tuple[Sequence[str], np.ndarray]], asked: Sequence[tuple[str, str, str]]
+) -> list[bool]:
+    """As `paintskills_spatial`, of many images at once: (labels, boxes (m, 4)), and (subject, other, relation)."""
+    right = [False] * len(found)
+    of: list[int] = []
+    placed: list[Placed] = []
+    for image, ((labels, boxes), (subject, other, relation)) in enumerate(zip(found, asked, strict=True)):
+        first, second = ([i for i, label in enumerate(labels) if label == name] for name in (subject, other))
+        if len(first) == 1 and len(second) == 1 and first != second:
+            of.append(image)
+            placed.append((relation, boxes[first[0]], boxes[second[0]]))
+    for image, score in zip(of, relation_scores(placed, rule="paintskills"), strict=True):
+        right[image] = score == 1
+    return right
