@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from bench.formats.class_names import COCO
 from bench.formats.compbench_truth import PHRASED, compbench_questions, compbench_truth
-from bench.formats.reading import Reading
+from bench.formats.reading import Reading, whole
 from bench.types import Relation, Sample, Thing
 
 # ---- GenEval ---------------------------------------------------------------------------------------------------------
@@ -21,15 +22,13 @@ MOST_THINGS = 100
 
 
 def read_geneval(reading: Reading) -> Iterator[Sample]:
-    """evaluation_metadata.jsonl; ids are the folder names `00000`, ... that GenEval's scripts read images from.
+    """evaluation_metadata.jsonl; ids are the folder names `00000`, ... that GenEval's scripts read images from. Without
+    it, the metadata.jsonl that its generation script wrote into each of these folders.
 
     `tags`: kind, the task; include and exclude as the file has them (JSON), which the verdict is made from. Positions
     are relations: "this object is RELATION of include[n]".
     """
-    path = reading.need("evaluation_metadata.jsonl", "prompts/evaluation_metadata.jsonl", "*.jsonl")
-    if path is None:
-        return
-    for at, (line, row) in enumerate(reading.jsonl(path)):
+    for name, path, line, row in _geneval_rows(reading):
         prompt = reading.said(row.get("prompt"), path, f"line {line}")
         include, exclude = row.get("include"), row.get("exclude", [])
         if not _clauses(include) or not _clauses(exclude) or not include:
@@ -43,9 +42,29 @@ def read_geneval(reading: Reading) -> Iterator[Sample]:
             continue
         told = {"include": json.dumps(include), **({"exclude": json.dumps(exclude)} if exclude else {})}
         yield Sample(
-            f"{at:05d}", prompt, objects=objects, relations=relations,
-            tags={"kind": str(row.get("tag", "")), **told},
+            name, prompt, objects=objects, relations=relations, tags={"kind": str(row.get("tag", "")), **told}
         )  # fmt: skip
+
+
+def _geneval_rows(reading: Reading) -> Iterator[tuple[str, Path, int, dict[str, Any]]]:
+    """(id, file, line, object) of each prompt."""
+    path = reading.find("evaluation_metadata.jsonl", "prompts/evaluation_metadata.jsonl", "*.jsonl")
+    folders = sorted(reading.root.glob("[0-9]*/metadata.jsonl")) if path is None else []
+    if not folders:
+        path = reading.need("evaluation_metadata.jsonl", "prompts/evaluation_metadata.jsonl", "*.jsonl")
+        for at, (line, row) in enumerate(reading.jsonl(path) if path is not None else ()):
+            yield f"{at:05d}", path or reading.root, line, row
+        return
+    numbers = []
+    for file in folders:
+        number = whole(file.parent.name)
+        rows = list(reading.jsonl(file))
+        if number is None or len(rows) != 1:
+            reading.log.add("bad-value", "metadata.jsonl", f"{file.parent.name}, which needs one line a prompt")
+            continue
+        numbers.append(number)
+        yield f"{number:05d}", file, *rows[0]
+    reading.gaps([-1, *numbers] if numbers else [], Path("metadata.jsonl"))
 
 
 def _clauses(given: Any) -> bool:

@@ -285,3 +285,24 @@ def test_visor_s_published_ids(shared_data):
     rule = {s.id: s.prompt for s in Visor(kind="all")}
     images = {p.name.split("_")[0] for p in (shared_data / "visor" / "images").glob("*/*.png")}
     assert images == {s.id for s in found} <= rule.keys() and all(rule[s.id] == s.prompt for s in found)
+
+
+def test_geneval_s_prompts_are_read_from_the_folders_of_its_images(tmp_path):
+    rows = [{"tag": "single_object", "include": [{"class": name, "count": 1}], "prompt": f"a photo of a {name}"}
+            for name in ("dog", "cat", "cup")]  # fmt: skip
+    (tmp_path / "evaluation_metadata.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    images = tmp_path / "images"
+    for at, row in enumerate(rows):
+        (images / f"{at:05d}").mkdir(parents=True)
+        (images / f"{at:05d}" / "metadata.jsonl").write_text(f"{json.dumps(row)}\n")
+    official, own = GenEval(str(tmp_path)), GenEval(str(images))
+    assert own.samples == official.samples and own.identity() == official.identity() and not own.findings()
+    (images / "00001" / "metadata.jsonl").unlink()
+    holed = GenEval(str(images))
+    assert [s.id for s in holed.samples] == ["00000", "00002"], "a prompt keeps its number"
+    assert kinds(holed) == {"gap": (1, False)}
+    (images / "00002" / "metadata.jsonl").write_text(f"{json.dumps(rows[0])}\n{json.dumps(rows[1])}\n")
+    assert kinds(GenEval(str(images)))["bad-value"] == (1, True)
+    (images / "00000" / "metadata.jsonl").unlink()
+    (images / "00002" / "metadata.jsonl").unlink()
+    assert "evaluation_metadata.jsonl" in GenEval(str(images)).problems()[0]
