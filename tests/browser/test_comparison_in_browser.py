@@ -245,6 +245,18 @@ def test_a_vote_can_be_changed(browse, two):
     assert settled(page).locator("#box [data-do='save']").inner_text() == "Save 1 vote"
 
 
+def test_links_within_the_page_lead_there_again_and_back(browse, two):
+    page = browse(two)
+    top = "document.getElementById('method').getBoundingClientRect().top"
+    for _ in range(2):  # the second time the address says so already
+        page.click("nav a[href='#method']")
+        assert 0 <= settled(page).evaluate(top) < page.viewport_size["height"]
+        assert page.evaluate("location.hash") == "#method"
+        page.evaluate("scrollTo(0, 0)")
+    page.go_back()
+    assert page.evaluate("location.hash") == ""
+
+
 # ---- sensitive, files, no script ------------------------------------------------------------------------------------
 
 

@@ -62,7 +62,7 @@ var recolour = function (write) { inSteps(write); };  // board.js recolours what
     var link = event.target.closest && event.target.closest("a[href^='#']");
     if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    inSteps(function () { location.assign(link.href); });
+    inSteps(function () { location.assign(link.getAttribute("href")); });
   });
   addEventListener("beforeprint", function () {
     finish();
