@@ -1,9 +1,10 @@
-"""What a run tells of recorded evidence: of which images there is none, and which rows met no image."""
+"""What a run tells of evidence that is not whole: of which images there is none, why, and which rows met no image."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from bench.engine import views
 from bench.engine.extract import read_outcomes, view_path
@@ -13,19 +14,23 @@ from bench.types import ImageRow
 
 
 def remarks(plan: Plan, eyes: Sequence[Eye]) -> list[str]:
-    """A line for each thing that a reader must know; none without extractors of rows."""
-    some = {eye.key: eye for eye in eyes if eye.extractor.of_rows}
+    """A line for each thing that a reader must know; none without extractors that may lack something."""
+    some = {eye.key: eye for eye in eyes if eye.extractor.of_rows or eye.extractor.lacks}
     if not some:
         return []
     rows = image_rows(plan)
     found = []
     for key, eye in some.items():
-        absent = Counter(n for i in range(len(plan.shards)) for names in _absent(plan, key, i) for n in names)
+        absent, why = Counter[str](), Counter[str]()
+        for outputs in _outputs(plan, key):
+            absent.update(name for names in outputs.get("absent", ()) for name in names)
+            why.update(eye.extractor.reasons(outputs))
         for output, count in sorted(absent.items()):
             found.append(
                 f"{count} of {len(rows)} images have no {output} in {eye.extractor.source}: they count as missing, not "
                 "as images in which nothing was found."
             )
+        found += [f"{count} x {reason}" for reason, count in sorted(why.items())]
         found += eye.extractor.remarks(rows)
     return found
 
@@ -42,6 +47,8 @@ def image_rows(plan: Plan) -> list[ImageRow]:
     return found
 
 
-def _absent(plan: Plan, key: str, index: int) -> Sequence[list[str]]:
-    path = view_path(plan.folder, key, index)
-    return views.read(path).outputs.get("absent", ()) if path.is_file() else ()
+def _outputs(plan: Plan, key: str) -> Iterator[Mapping[str, Any]]:
+    """Of each of an extractor's view files."""
+    for index in range(len(plan.shards)):
+        if (path := view_path(plan.folder, key, index)).is_file():
+            yield views.read(path).outputs

@@ -37,6 +37,8 @@ class Extractor:
     """True when it answers for rows, whatever their pixels are (recorded evidence): a prepared image is an `ImageRow`,
     and beside its outputs it gives `absent`: for each row the outputs of which it knows nothing. They are missing,
     never empty."""
+    lacks: ClassVar[bool] = False
+    """True when it may have nothing to say of an image: it then gives `absent`, too."""
     caveat: str = ""
     """What readers of its numbers must know, e.g. 'random weights, seed 0'."""
 
@@ -59,6 +61,10 @@ class Extractor:
 
     def remarks(self, rows: Sequence[ImageRow]) -> list[str]:
         """What a run of these images must tell of it (rows of a file that met no image, say)."""
+        return []
+
+    def reasons(self, outputs: Mapping[str, Any]) -> list[str]:
+        """Why something is absent in one file of its views (output -> rows): a text each, equal ones are counted."""
         return []
 
     def overlong(self, texts: Sequence[str]) -> int:

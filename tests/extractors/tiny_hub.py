@@ -183,6 +183,42 @@ def blip2(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
+def dpt(folder: Path, seed: int = 0) -> Path:
+    """DPT over a narrow ViT."""
+    import transformers as t
+
+    config = t.DPTConfig(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, intermediate_size=48, image_size=32, patch_size=8,
+        backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[8, 8, 16, 16], fusion_hidden_size=16,
+        reassemble_factors=[4, 2, 1, 0.5], head_in_index=-1, is_hybrid=False,
+    )  # fmt: skip
+    shaken(t.DPTForDepthEstimation, config, seed, 0.1).save_pretrained(folder)
+    t.DPTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+def depth_anything(folder: Path, seed: int = 0) -> Path:
+    """Depth Anything over a narrow DINOv2; images keep their aspect."""
+    import transformers as t
+
+    backbone = t.Dinov2Config(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=28, patch_size=14,
+        out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False, apply_layernorm=True,
+    )  # fmt: skip
+    config = t.DepthAnythingConfig(
+        backbone_config=backbone, patch_size=14, reassemble_hidden_size=32, neck_hidden_sizes=[8, 8, 16, 16],
+        fusion_hidden_size=16, head_hidden_size=8,
+    )  # fmt: skip
+    model = shaken(t.DepthAnythingForDepthEstimation, config, seed, 0.1)
+    with torch.no_grad():
+        model.head.conv3.bias.fill_(1.0)  # its last step cuts what is below 0
+    model.save_pretrained(folder)
+    t.DPTImageProcessor(
+        size={"height": 56, "width": 56}, keep_aspect_ratio=True, ensure_multiple_of=14
+    ).save_pretrained(folder)
+    return folder
+
+
 def picture(seed: int = 0, size: tuple[int, int] = (60, 80)) -> np.ndarray:
     """uint8 (h, w, 3)."""
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
