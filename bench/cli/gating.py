@@ -285,7 +285,7 @@ def _candidates(run: Path, names: list[str], home: Path) -> int:
     from bench.regression import baseline as files
 
     for name in names:
-        written = files.write(files.made(run, name, "first candidate, written by the gate", home), home)
+        written = files.write(files.candidate(run, name, "first candidate, written by the gate", home), home)
         told = " and ".join(map(str, written))
         say(f"There was no baseline '{name}': this run was written as its candidate. Nothing was judged; if it is "
             f"what later runs are to be held against, commit {told}.", err=True)  # fmt: skip

@@ -99,6 +99,13 @@ def made(run: Path, name: str, reason: str, folder: Path, *, rows: str = discret
     return Baseline(name, kept, columns, tuple(values), (entry,), {}, _relative(run, folder))
 
 
+def candidate(run: Path, name: str, reason: str, folder: Path) -> Baseline:
+    """The baseline of a run that somebody is still to decide about: of a private one with blinded rows, without which
+    it could never be held against anything."""
+    closed = discretion.is_private(store.load(run).dataset.get("visibility"))
+    return made(run, name, reason, folder, rows=discretion.BLINDED if closed else discretion.NONE)
+
+
 def _needed(run: Run, there: Sequence[str]) -> list[str]:
     """Columns that the scores are made of, and the tags that slices go by, in their order."""
     wanted = set()

@@ -89,7 +89,7 @@ def _judged(config: pytest.Config) -> Verdict:
     for name in names if reason else first:
         if worker:
             continue  # written once, by whoever hands out the tests
-        new = files.made(run, name, reason or "first candidate, written by pytest", home)
+        new = files.candidate(run, name, reason or "first candidate, written by pytest", home)
         old = files.renewed(files.read(home, name), new) if name not in first else new
         written = files.write(old, home, replace_it=True)
         told = f"Baseline '{name}' was written; commit {' and '.join(map(str, written))}"

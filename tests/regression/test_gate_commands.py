@@ -10,6 +10,7 @@ import pytest
 
 from bench.cli import main
 from bench.regression import forms
+from bench.regression.baseline import read
 
 N = 120
 RULES = '[[metric]]\nmetric = "match"\nmargin = 0.5\n'
@@ -45,6 +46,18 @@ def test_from_nothing_to_a_caught_regression(here, capsys):
     assert "lost most" in out
     assert json.loads((here / "runs/gates/main.json").read_text())["outcome"] == "regressed"
     assert (here / "baselines/main.json").read_bytes() == before
+
+
+def test_the_first_candidate_of_a_private_run_can_be_held_against_and_tells_nothing(here, capsys):
+    secret = {"visibility": "private", "words": lambda i: f"the treaty of the moles {i}"}
+    assert gate(made(here, **secret)) == 5
+    text = (here / "baselines/main.json").read_text()
+    assert "moles" not in text and "s0000" not in text
+    assert len(read("baselines", "main").rows) == N and read("baselines", "main").rows[0][3] == ""  # no prompt
+    assert gate(made(here, **secret)) == 0
+    assert gate(made(here, shift=-3.0, seed=1, **secret)) == 1
+    said = "".join(capsys.readouterr())
+    assert "moles" not in said and "s0000" not in said
 
 
 @pytest.mark.parametrize(
@@ -151,7 +164,6 @@ def test_hostile_words_break_neither_summary_nor_xml(here, tmp_path):
 
 
 def test_a_summary_that_is_too_long_says_where_the_rest_is(here):
-    from bench.regression.baseline import read
     from bench.regression.gate import gate as judge
     from bench.regression.policy import read_policy
 
