@@ -38,8 +38,8 @@ new PerformanceObserver((list) => {
     window[name] = Math.max(window[name], e.duration);
   }
 }).observe({type: "event", durationThreshold: 16, buffered: true});"""
-"""slowest: of the inputs, from the mouse's arrival to the click; moved: of what the browser reports by itself afterwards,
-when something has come or gone below the resting mouse (pointerout and the like, which answer no input)."""
+"""slowest: of the inputs, from the mouse's arrival to the click; moved: of what the browser reports by itself
+afterwards, when something has come or gone below the resting mouse (pointerout and the like, which answer no input)."""
 
 _LAST_FRAME = """addEventListener("click", () => {
   const start = performance.now();
