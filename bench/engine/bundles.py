@@ -71,7 +71,7 @@ def collect(
     _refuse(every, folder)
     room(folder, sum(_size(n) for n in every), "collect the bundle")
     carried = [one for need in every for one in _carry(need, folder, report)]
-    names = {n.name: n.place for n in every if n.kind in ("own", "statistics") and n.path is not None}
+    names = {n.name: n.place for n in every if n.place.startswith("files/") and n.path is not None}
     _manifest(folder, spec, study, names, carried)
     if is_archive(target):
         _pack(folder, target)
@@ -203,8 +203,9 @@ def _copy(source: Path, target: Path) -> None:
 
 def _manifest(folder: Path, spec: str, study: Study | None, own: Mapping[str, str], carried: Sequence[Carried]) -> None:
     told = dataclasses.asdict(study) if study is not None else None
-    if told and told["dataset"]:
-        told["dataset"] = _rootless(told["dataset"])
+    if told:
+        told |= {key: _absolute(told[key]) for key in ("prompts", "reference", "only")}
+        told["dataset"] = _rootless(told["dataset"]) if told["dataset"] else ""
     content = {
         "format": FORMAT, "spec": spec, "study": told, "own": dict(own),
         "pins": {n: places.pins(n) for n in sorted({c.file.split("/")[1] for c in carried if _of_data(c.file)})},
@@ -215,6 +216,12 @@ def _manifest(folder: Path, spec: str, study: Study | None, own: Mapping[str, st
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / MANIFEST, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode())
+
+
+def _absolute(given: str) -> str:
+    """A path as the needs name it; any other text as it is."""
+    path = os.path.abspath(os.path.expanduser(given))
+    return path if given and os.path.exists(path) else given
 
 
 def _rootless(dataset: str) -> str:

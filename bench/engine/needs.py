@@ -9,6 +9,7 @@ of the hub), `config` (open_clip's, for its tokenizer); parameters that are path
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,8 @@ def _of_study(study: Study) -> Iterable[Need]:
     specs = run_specs(study)
     for text in dict.fromkeys(s.dataset for s in specs):
         yield from _of_dataset(text)
+    if study.only and Path(study.only).expanduser().is_file():
+        yield of_file("own", os.path.abspath(os.path.expanduser(study.only)), "--only")
     for spec in specs:
         system = parse_system(spec.system)
         if system.generator.name != "folder":

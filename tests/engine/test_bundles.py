@@ -154,6 +154,30 @@ def test_a_bundle_goes_to_a_machine_without_a_network(world, target, monkeypatch
     assert world.asked == ["/prompts.jsonl"], "the other machine asked nobody"
 
 
+def test_the_users_own_files_go_along_whatever_way_they_are_named(world, monkeypatch, in_this_process):
+    """Prompts, references and a list of ids, relative to where the user stood; the study on the other machine has
+    theirs."""
+    from PIL import Image
+
+    Path("photos").mkdir()
+    for k in range(3):
+        Image.new("RGB", (9, 9), (40 * k, 9, 9)).save(f"photos/{k}.png")
+    Path("captions.csv").write_text("id,prompt\na,a red dog\nb,a blue cat\nc,a green cup\n")
+    Path("ids.txt").write_text("a\nb\n")
+    told = {"systems": ["noise"], "prompts": "captions.csv", "reference": "photos", "only": "ids.txt",
+            "metrics": ["fd(extractor=timm(model=test_resnet,seed=0,size=64))"]}  # fmt: skip
+    Path("s.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in told.items()))
+    (here,) = api.run("s.toml")
+    found = bundles.collect("s.toml", Path("b"))
+    assert len(found) == 5 and {c.kind for c in found} == {"own"}
+    for name in ("photos", "captions.csv", "ids.txt", "runs"):
+        Path(name).rename(f"gone-{name}")
+    move(monkeypatch, "there")
+    _, moved = bundles.install(Path("b"))
+    (there,) = api.run(str(moved))
+    assert there.scores[0].value == here.scores[0].value and there.counts == here.counts == {"ok": 2}
+
+
 def test_weights_are_fetched_by_digest_and_found_by_it(world, monkeypatch, capsys):
     assert main(["fetch", "fid", "--to", "b1", "--allow-download", "-q"]) == 0
     assert Path("b1/weights/net.pth").read_bytes() == WEIGHTS
