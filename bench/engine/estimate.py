@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -69,6 +69,7 @@ def dry_run(found: Sequence[Plan], options: Options) -> DryRun:
     """Count what is outstanding and time 16 images through each network."""
     session = Session(options, Cache(options.root))
     passes: dict[str, int] = {}
+    used: dict[str, Eye] = {}
     images = 0
     for plan in found:
         eyes = session.eyes_of(plan.resolved, plan.resolved.metrics, ("generated",))
@@ -78,7 +79,8 @@ def dry_run(found: Sequence[Plan], options: Options) -> DryRun:
             if eye.extractor.of_rows:  # reads a file: no network to time
                 continue
             passes[text] = passes.get(text, 0) + sum(len(t.rows) for t in todos if eye in t.eyes)
-    speed, width = _probe(session, passes)
+            used[text] = eye
+    speed, width = _probe(used, passes)
     seconds = sum(n * speed[text] for text, n in passes.items())
     features = sum(max(p.rows for p in found) * 2 * width[text] * 4 for text in passes)
     return DryRun(
@@ -88,11 +90,11 @@ def dry_run(found: Sequence[Plan], options: Options) -> DryRun:
     )  # fmt: skip
 
 
-def _probe(session: Session, passes: dict[str, int]) -> tuple[dict[str, float], dict[str, int]]:
+def _probe(used: Mapping[str, Eye], passes: dict[str, int]) -> tuple[dict[str, float], dict[str, int]]:
     """Extractor -> seconds an image and floats a row."""
     speed, width = {}, {}
     for text, n in passes.items():
-        eye = session.eyes[text]
+        eye = used[text]
         eye.load() if n else None
         speed[text], width[text] = _time(eye) if n else (0.0, 0)
     return speed, width

@@ -36,7 +36,7 @@ class Session:
     options: Options
     cache: Cache
     eyes: dict[str, Eye] = dataclasses.field(default_factory=dict)
-    """Extractor text -> Eye: a network is loaded once a study."""
+    """Extractor text and key -> Eye: a network is loaded once a study."""
 
     def eyes_of(self, resolved: Resolved, asked: Sequence[Asked], subjects: Sequence[str]) -> dict[str, Eye]:
         """The extractors that these metrics' views of these subjects name."""
@@ -49,10 +49,9 @@ class Session:
         found = {}
         for text in dict.fromkeys(texts):
             extractor = resolved.extractors[text]
-            name = text if not extractor.of_rows else f"{text} of {resolved.spec.label} {id(extractor)}"
-            if name not in self.eyes:
-                self.eyes[name] = make_eye(extractor, self.options)
-            found[text] = self.eyes[name]
+            made = make_eye(extractor, self.options)  # its key holds what it takes from the data set (names, labels)
+            name = f"{text} {made.key}" if not extractor.of_rows else f"{text} of {resolved.spec.label} {id(extractor)}"
+            found[text] = self.eyes.setdefault(name, made)
         return found
 
 

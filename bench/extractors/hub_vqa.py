@@ -81,7 +81,8 @@ class Vqa(HubModel):
         with torch.inference_mode():
             seen = self.answering.look(batch)
             if self.asking.ask == "prompt":
-                texts = [self.asking.about(s.prompt if s is not None else "") for s in queries or ()]
+                prompts = [s.prompt if s is not None else "" for s in queries] if queries else [""] * len(batch)
+                texts = [self.asking.about(p) for p in prompts]
                 pairs = self.answering.yes_no([(image, text) for image, text in zip(seen, texts, strict=True)])
                 return {"logits": torch.tensor([[self.asking.odds(*pair)] for pair in pairs])}
             return {"answers": self._answers(self.answering, seen, asked_of(queries, len(batch)))}

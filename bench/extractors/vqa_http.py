@@ -169,7 +169,8 @@ class VqaHttp(Extractor):
     ) -> list[list[tuple[Question | None, dict[str, Any]]]]:
         """For each image its calls."""
         if self.asking.ask == "prompt":
-            texts = [self.asking.about(s.prompt) if s is not None else "" for s in (queries or ())]
+            prompts = [s.prompt if s is not None else "" for s in queries] if queries else [""] * len(batch)
+            texts = [self.asking.about(p) if p else "" for p in prompts]  # without a prompt nothing is sent
             pairs = zip(batch, texts, strict=True)
             return [[(None, self._call(image, text))] if text else [] for image, text in pairs]
         every = asked_of(queries, len(batch))
