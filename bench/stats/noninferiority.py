@@ -208,9 +208,11 @@ def _smallest(
         exchanged = reach * float(np.sqrt(error**2 + drop**2 / groups))
         return drop - sure * error - max(exchanged + step, margin - low * error)
 
-    if not np.isfinite(noise(0.0)) or reach**2 >= groups:
+    if not np.isfinite([noise(0.0), reach]).all() or reach**2 >= groups:
         return np.nan
-    end = margin + (reach + sure + low) * noise(0.0)
+    end = max(margin + (reach + sure + low) * noise(0.0), step)
+    if end == 0:
+        return 0.0  # nothing differs, and nothing may
     while end < most and beyond(end) < 0:
         end *= 2
     end = min(end, most)

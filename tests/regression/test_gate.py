@@ -102,6 +102,8 @@ def test_an_identical_run_passes_on_few_prompts_too(tmp_path):
     rules = policy({"metric": "hits", "margin": 0.01})
     found = judged(tmp_path, rules, against, hits=values, digests=marks)
     assert found.outcome == "pass" and "same images" in {f.kind for f in found.findings}
+    bare = judged(tmp_path, Policy(), against, hits=values, digests=marks)  # a margin in deviations, which are 0
+    assert bare.outcome == "pass" and bare.items[0].margin is None
 
 
 # ---- before statistics ---------------------------------------------------------------------------------------------

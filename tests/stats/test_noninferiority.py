@@ -234,7 +234,15 @@ def test_few_groups_hide_a_drop_in_their_own_exchange():
     many = detectable(0.1, 0.05, 2.0)
     assert many == pytest.approx(0.1 * (2 + 0.8416), rel=1e-4) and detectable(0.1, 0.05, 2.0, groups=30) > many
     assert np.isnan(detectable(0.1, 0.05, 2.0, groups=4))  # two exchanged prompts of four are no surprise
-    assert np.isnan(detectable(np.nan, 0.05, 2.0))
+    assert np.isnan(detectable(np.nan, 0.05, 2.0)) and np.isnan(detectable(0.1, 0.05, np.inf))
+
+
+def test_equal_runs_under_a_margin_of_nothing_have_an_end():
+    """The default margin is in standard deviations of differences, and those of equal runs are 0."""
+    assert detectable(0.0, 0.0, 1.6, groups=40) == 0.0
+    hits = (np.random.default_rng(0).random(60) < 0.8).astype(float)
+    assert 0 < seen_from(pair(hits, hits), 1, 0.0, 1.6) < 0.3
+    assert seen_from(pair(hits + 0.5, hits + 0.5), 1, 0.0, 1.6) == 0.0
 
 
 def test_prompts_needed_are_those_of_the_design_rule():
