@@ -55,7 +55,7 @@ def found(file, samples):
     "names",
     [
         (), ("geneval",), ("visor",), ("object-presence", "t2i-compbench-numeracy"), ("t2i-compbench-spatial",),
-        ("hrs-spatial",), ("paintskills-spatial",),
+        ("hrs-spatial",), ("paintskills-spatial",), ("hrs-counting", "soa"), ("counting-error",),
     ],
 )  # fmt: skip
 def test_from_the_file_to_the_verdicts(benchmark, recorded, names):
