@@ -18,10 +18,10 @@ from bad_tables import TABLES  # noqa: E402
 HEAD = """# Bad input, and what becomes of it
 
 This page is written by `python tools/bad_input.py > docs/bad-input.md` from the tables in `tests/campaign/`, which the
-tests hold to be true: {count} kinds. Exit codes: 0 fine, 2 usage or configuration, 4 not comparable, 5 incomplete
-(images or files are missing, damaged or in use; what can be scored is scored), 74 disk or pipe. Whatever happens, no
-half-written file is taken for a whole one and what was finished can be read. `...` stands for the folder of the
-command and `*` for a digest.
+tests hold to be true: {count} kinds. Exit codes: 0 fine, 2 usage or configuration, 3 inconclusive, 4 not comparable, 5
+incomplete (images or files are missing, damaged or in use; what can be scored is scored), 74 disk or pipe. Whatever
+happens, no half-written file is taken for a whole one and what was finished can be read. `...` stands for the folder of
+the command and `*` for a digest.
 """
 
 

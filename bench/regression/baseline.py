@@ -33,6 +33,7 @@ FORMAT = 1
 LARGE = 200_000
 """Bytes of rows that a diff is still read in."""
 ENDING, SIDE = ".json", ".rows.gz"
+_RESTORE = "Restore it; or delete it and set it again, which begins its history anew."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEYS = ("sample", "k", "group", "prompt", "status", "digest")
 _KEPT = ("format", "spec", "digest", "label", "scores", "cards", "protocols", "dataset", "counts", "notes")
@@ -186,7 +187,10 @@ def read(folder: str | Path, name: str) -> Baseline:
     if not path.is_file():
         there = names(folder)
         raise UsageError(f"There is no baseline '{name}' in {folder}.{did_you_mean(name, there) if there else ''}")
-    data = store.read_json(path)
+    try:
+        data = store.read_json(path)
+    except StoreError as error:
+        raise StoreError(f"{path} cannot be read ({error.__cause__}). {_RESTORE}") from error
     version = data.get("baseline") if isinstance(data, dict) else None
     if not isinstance(version, int):
         raise StoreError(f"{path} is no baseline: it states no version.")
@@ -197,8 +201,7 @@ def read(folder: str | Path, name: str) -> Baseline:
         lines = _side_lines(path, data["rows"]) if inside is None else [_line(row) for row in inside]
         if _sum(data, [] if inside is None else lines) != data["sha256"]:
             raise StoreError(
-                f"{path} was edited or damaged: it does not have the sha256 that it states. Restore it, or set it "
-                "again with `bench baseline set --update`."
+                f"{path} was edited or damaged: it does not have the sha256 that it states. {_RESTORE}"
             )
         rows = tuple(tuple(json.loads(line)) for line in lines)
         if any(len(row) != len(data["columns"]) for row in rows):
@@ -208,7 +211,7 @@ def read(folder: str | Path, name: str) -> Baseline:
             data["images"],
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError(f"{path} lacks or misnames a field ({error}); it was edited or damaged.") from error
+        raise StoreError(f"{path} lacks or misnames a field ({error}); it was edited or damaged. {_RESTORE}") from error
 
 
 def _side_lines(path: Path, said: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bad_archives
 import bad_disks
 import bad_evidence
+import bad_gates
 import bad_images
 import bad_layouts
 import bad_makers
@@ -25,6 +26,7 @@ TABLES: dict[str, list[Case]] = {
     "Servers and pipelines that make images": bad_services.CASES,
     "Weights, features and statistics": bad_weights.CASES,
     "Recorded evidence": bad_evidence.CASES,
+    "Baselines and gates": bad_gates.CASES,
     "Disks, kills and damaged runs": bad_disks.CASES,
     "Archives, cards and ledgers of strangers": bad_archives.CASES,
 }
