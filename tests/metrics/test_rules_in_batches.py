@@ -76,3 +76,18 @@ def test_a_relation_is_asked_of_the_surest_boxes_of_its_own_image():
     assert [right for right, _ in geneval_verdicts(images, asked)] == [True, False]
     assert geneval_verdicts(images, asked)[1] == geneval_verdict(images[1], include)
     assert geneval_verdict(images[1], include)[1] == ("expected dog left of target",)
+
+
+@pytest.mark.parametrize("name", ["hrs-spatial", "t2i-compbench-spatial"])
+def test_the_surest_box_of_a_class_is_looked_at(name):
+    """A dog that is surely left of the cat, and one that may be right of it; then the other way round."""
+    left, right, cat = [0.0, 0, 10, 10], [80.0, 0, 90, 10], [40.0, 0, 50, 10]
+    sample = Sample("s", "x", objects=(Thing("dog"), Thing("cat")), relations=(Relation(0, "left of", 1),))
+    images = [
+        Detections(np.array([left, cat, right]), ("dog", "cat", "dog"), np.array(scores))
+        for scores in ((0.9, 0.9, 0.5), (0.5, 0.9, 0.9), (0.7, 0.9, 0.7))
+    ]
+    metric = create("metric", name, {})
+    metric.update(found=images, truth=[sample] * 3)
+    (column,) = metric.table().values()
+    assert (column > 0.5).tolist() == [True, False, True], "of equally sure ones the first"
