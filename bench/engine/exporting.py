@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ def export(path: Path, target: Path, forms: Sequence[str], options: Options) -> 
             written = evidence_write.write(content, form, target / form if len(set(forms)) > 1 else target, stem)
             names = [str(file.relative_to(target)) for file in written]
             kept += [Exported(name, content.output, content.by, len(content.rows)) for name in names]
+    kept += _exchanges(plan, eyes, target)
     if not kept:
         raise UsageError(f"{path} has nothing to export as {' or '.join(forms)}.", *dict.fromkeys(notes))
     return kept, list(dict.fromkeys(notes))
@@ -98,6 +100,23 @@ def _contents(
                 output, _maker(eye, text), [rows[i] for i, _ in some], values, texts, plan.resolved.every,
                 _verdicts(plan.folder) if output == "detections" else {},
             ), f"The masks of {text} are left out; the forms have boxes." if lost else ""  # fmt: skip
+
+
+def _exchanges(plan: Plan, eyes: Mapping[str, Eye], target: Path) -> Iterator[Exported]:
+    """What servers were asked and what they answered, an exchange a line; in a folder apart, for it is no evidence."""
+    for text, eye in eyes.items():
+        if "exchange" not in eye.extractor.image_outputs:
+            continue
+        lines = [
+            json.dumps({"image": key, **one}, ensure_ascii=False)
+            for slab in rows_of.slabs(plan, [eye.key])
+            for key, row in zip(slab.keys, slab.views[eye.key]["exchange"], strict=True)
+            for one in row or ()
+        ]
+        by = _maker(eye, text)
+        file = f"exchanges/{by.replace(' ', '-')}.jsonl"
+        store.write_atomic(target / file, "".join(f"{line}\n" for line in lines).encode())
+        yield Exported(file, "exchange", by, len(lines))
 
 
 def _maker(eye: Eye, text: str) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 from tiny_hub import blip, owlv2, picture
 
 from bench import api, store
-from bench.engine import views
+from bench.engine import exporting, views
 from bench.engine.options import Options
 from bench.errors import Incomplete, UsageError
 from bench.study import Study
@@ -157,6 +157,11 @@ def test_questions_by_a_judge_over_http_that_misbehaves(questions, tmp_path, mon
     # one image has one of two right, one has all, one was refused: missing, and by its policy the worst
     assert (tifa.value, tifa.n_missing, tifa.policy) == (0.5, 1, "worst")
     assert dsg.value == 0.5 and score.value == pytest.approx(0.6) and dsg.n_missing == score.n_missing == 1
+    files, _ = exporting.export(Path(run.path), tmp_path / "out", ("csv",), Options(root=tmp_path / "runs"))
+    (first, second) = sorted(f.file for f in files if f.output == "exchange")
+    lines = [json.loads(line) for f in (first, second) for line in (tmp_path / "out" / f).read_text().splitlines()]
+    assert len(lines) == 4 + 3 and {line["image"] for line in lines} == {"vrd_1#0", "vrd_2#0", "vrd_3#0"}
+    assert sum("refused" in line["answer"] for line in lines) == 2
     told = " ".join(run.notes)
     host = server.url.removeprefix("http://")
     assert f"1 of 3 images have no answers in what {host} answered" in told and f"{host} refused a question" in told
@@ -164,3 +169,6 @@ def test_questions_by_a_judge_over_http_that_misbehaves(questions, tmp_path, mon
     assert [s.value for s in again.scores] == [s.value for s in run.scores]
     everything = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and "home" not in p.parts[-1])
     assert KEY.encode() not in everything and b'"exchange"' in everything and b"sha256," in everything
+    folder = exporting.keep([tmp_path / "out"], tmp_path / "runs")
+    (kept,) = folder.iterdir()
+    assert kept.name.startswith("answers."), "the export is read again as evidence, without the exchanges"
