@@ -40,7 +40,7 @@ def test_every_way_of_being_broken_has_its_outcome(shop):
 
 
 def test_a_changed_resize_filter_and_a_changed_extractor_are_not_comparable(tmp_path):
-    one, other = gate_models.protocols(gate_models.Workshop(tmp_path, 8))
+    one, other = gate_models.protocols(gate_models.Workshop(tmp_path, 12))
     for scenario in (one, other):
         assert scenario.right and scenario.verdict.exit_code == 4
     assert "resize=clean" in gate_models.because(one.verdict) and "resize=tf-fid" in gate_models.because(one.verdict)

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.reports.board.nouns import LEVELS, Board
 from bench.reports.pages.board_data import coarseness, script_data
+from bench.reports.pages.board_history import histories
 from bench.reports.pages.board_table import fusion_of, said, table
 from bench.reports.pages.board_views import factorial, front, matrix
 from bench.reports.pages.board_words import counted, method, ordering, words
@@ -78,8 +79,8 @@ def _fixed(board: Board) -> dict[str, Any]:
     made, column = table(board), ordering(board)
     return {
         **made, **words(board), "matrix": matrix(board), "factorial": factorial(board), "front": front(board),
-        "filters": _filters(board), "order_name": clean(column.label), "digest": board.spec.digest,
-        "version": board.spec.version, "ranked": len(board.ranked),
+        "histories": histories(board), "filters": _filters(board), "order_name": clean(column.label),
+        "digest": board.spec.digest, "version": board.spec.version, "ranked": len(board.ranked),
         "shares": board.order in board.pairs and len(board.ranked) > 1,
     }  # fmt: skip
 
@@ -100,7 +101,8 @@ def _sections(context: dict[str, Any]) -> list[tuple[str, str]]:
     wanted = [
         ("table", "Table", True), ("matrix", "Pairwise matrix", context["matrix"]),
         ("factorial", "Generator × fusion", context["factorial"]), ("front", "Score and latency", context["front"]),
-        ("unranked", "Not ranked", context["excluded"]), ("empty", "Empty cells", context["reasons"]),
+        ("history", "History", context["histories"]), ("unranked", "Not ranked", context["excluded"]),
+        ("empty", "Empty cells", context["reasons"]),
         ("notes", "Notes", context["notes"]), ("method", "Method", True), ("columns", "Columns", True),
         ("systems", "Systems", True),
     ]  # fmt: skip

@@ -33,7 +33,7 @@ _NAMES = re.compile(r'( id="|="#|url\(#)([^")]+)')
 
 def drawn_scores(comparison: Comparison) -> Markup:
     """Scores with intervals of all primary metrics; '' where there are none."""
-    return _svg("scores", lambda: scores_figure(comparison, literal=True)) if comparison.numbered else Markup()
+    return inlined("scores", lambda: scores_figure(comparison, literal=True)) if comparison.numbered else Markup()
 
 
 def distributions(comparison: Comparison, tables: Tables, pair: Pair, row: Row | None) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def distributions(comparison: Comparison, tables: Tables, pair: Pair, row: Row |
     found = []
     for draw, alt, caption in wanted:
         try:
-            svg = _svg(f"{draw.__name__}-{pair[0]}", partial(draw, material, ask))
+            svg = inlined(f"{draw.__name__}-{pair[0]}", partial(draw, material, ask))
         except Lacking:
             continue
         found.append({"svg": svg, "alt": alt, "caption": caption})
@@ -68,11 +68,11 @@ def drawn_costs(comparison: Comparison, tables: Tables) -> Markup:
     """Quality against seconds an image; '' where too little was measured."""
     try:
         ask = Ask(replace(STYLES["wide"], ground=False), literal=True)
-        return _svg("cost", partial(pareto, Material(comparison, tables), ask))
+        return inlined("cost", partial(pareto, Material(comparison, tables), ask))
     except Lacking:
         return Markup()
 
 
-def _svg(prefix: str, draw: Callable[[], Figure]) -> Markup:
+def inlined(prefix: str, draw: Callable[[], Figure]) -> Markup:
     """The drawing with its inner names under a prefix, since one page has several."""
     return Markup(_NAMES.sub(rf"\g<1>{prefix}-\g<2>", inline_svg(draw())))
