@@ -20,7 +20,10 @@ _STEPS = click.IntRange(min=1)
 @click.option("--side", type=click.Choice(["32", "64"]), default="32", show_default=True, help="Of its images.")
 @click.option("--blind", is_flag=True, help="Its text-blind twin: the empty text throughout, equal parameters.")
 @click.option("--option", "settings", multiple=True, help="KEY=VALUE: a setting of the generator's family; repeatable.")
-@click.option("--quick", is_flag=True, help="A training of a generator that ends within ten minutes on two cores.")
+@click.option(
+    "--quick", "tier", flag_value="quick", default="", help="A generator's training within ten minutes on two cores."
+)
+@click.option("--full", "tier", flag_value="full", help="A generator's training for a GPU: as the shipped weights.")
 @click.option("--seed", "seeds", default="", help="Other first weights and data; 0,1,2 for several trainings.")
 @click.option("--steps", type=_STEPS, help="Other than the recipe's; rates follow.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="As many steps as fit here.")
@@ -32,11 +35,11 @@ _STEPS = click.IntRange(min=1)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...; several seeds share a GPU.")
 @click.option(
     "--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
-    help="Of flow's products; auto: bfloat16 on a GPU. Adversarial trainings have float32.",
+    help="Of flow's products; auto: float32, on a GPU as TF32. Adversarial trainings have float32.",
 )  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def train(
-    what: str, fusion: str, side: str, blind: bool, settings: tuple[str, ...], quick: bool, seeds: str,
+    what: str, fusion: str, side: str, blind: bool, settings: tuple[str, ...], tier: str, seeds: str,
     steps: int | None, minutes: float | None, out: str, resume: bool, images: int | None, install: bool,
     threads: int | None, device: str, precision: str, quiet: bool,
 ) -> None:  # fmt: skip
@@ -53,16 +56,15 @@ def train(
     from bench.training.recipes import How
 
     generator = what.startswith("generator:")
-    if not generator and (fusion or blind or settings or quick or install or side != "32"):
-        raise click.UsageError("--fusion, --side, --blind, --option, --quick and --install are for generators.")
+    if not generator and (fusion or blind or settings or tier or install or side != "32"):
+        raise click.UsageError("--fusion, --side, --blind, --option, --quick, --full and --install are for generators.")
     check_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
-    bfloat16 = precision == "bfloat16" or (precision == "auto" and torch.device(device).type == "cuda")
-    how = How(steps=steps, fusion=fusion, side=int(side), blind=blind, quick=quick,
-              precision="bfloat16" if bfloat16 else None, options=dict(map(_setting, settings)))  # fmt: skip
+    how = How(steps=steps, fusion=fusion, side=int(side), blind=blind, tier=tier or "",
+              precision="bfloat16" if precision == "bfloat16" else None, options=dict(map(_setting, settings)))  # fmt: skip
     numbers = whole_numbers("--seed", seeds) if seeds else ()
-    asked = jobs.Asked(what, how, numbers, minutes, out, resume, device, images or (500 if quick else 2000))
+    asked = jobs.Asked(what, how, numbers, minutes, out, resume, device, images or (500 if tier == "quick" else 2000))
     tell = _Telling(quiet)
     click.get_current_context().call_on_close(tell.shown.close)
     found = jobs.jobs(asked)

@@ -70,7 +70,7 @@ class Attention(Budgeted):
         self.with_self = self_attention
 
     def join(self, h: torch.Tensor, context: TextContext, cond: torch.Tensor | None) -> FusionOut:
-        where = position_code(self.channels, *h.shape[2:]).to(h) if self.positions else 0.0
+        where = position_code(self.channels, *h.shape[2:], h.device).to(h) if self.positions else 0.0
         if self.with_self:
             h = h + maps(self.own(regions(normed(h) + where)), h)
         rows = regions(normed(h) + where)

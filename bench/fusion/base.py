@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -132,13 +132,13 @@ def word_weights(scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(-1).masked_fill(hidden, 0.0)
 
 
-@lru_cache(maxsize=32)
+@cache  # a recording on a GPU reads it where it lies, so that none may be let go
 @torch.inference_mode(False)  # what is kept must serve training too, whoever asks first
-def position_code(channels: int, height: int, width: int) -> torch.Tensor:
+def position_code(channels: int, height: int, width: int, device: torch.device | str = "cpu") -> torch.Tensor:
     """(1, channels, height, width) sinusoids of row and column, as Vaswani et al. 2017 have them for a sequence."""
     quarter = max(1, math.ceil(channels / 4))
     rate = math.pi * 2.0 ** torch.linspace(0, math.log2(max(2, max(height, width) / 2)), quarter)
     rows, columns = (torch.arange(n)[:, None] / n * rate for n in (height, width))
     down = torch.cat([rows.sin(), rows.cos()], 1).T[:, :, None].expand(-1, -1, width)
     across = torch.cat([columns.sin(), columns.cos()], 1).T[:, None, :].expand(-1, height, -1)
-    return torch.cat([down, across])[None, :channels].contiguous()
+    return torch.cat([down, across])[None, :channels].contiguous().to(device)

@@ -57,7 +57,7 @@ class Reader(Matcher):
     """A matcher that reads a batch at once, with a logit of image and text matching."""
 
     def __init__(self, side: int) -> None:
-        super().__init__(Canvas(side))
+        super().__init__(Canvas(side, 8))
         self.sharp, self.shift = nn.Parameter(torch.tensor(5.0)), nn.Parameter(torch.tensor(0.0))
 
     def forward(self, images: torch.Tensor, ids: torch.Tensor) -> Mapping[str, torch.Tensor]:

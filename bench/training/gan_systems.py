@@ -10,11 +10,15 @@ from torch.optim import Optimizer
 
 from bench.fusion.base import TextContext
 from bench.generators.reference.cman import Matcher
-from bench.generators.reference.gan_nets import LATENT, Painted, Pair
+from bench.generators.reference.gan_nets import Painted, Pair
 from bench.generators.reference.titan import CODE
+from bench.training import gan_batches
+from bench.training.captured import Numbers
 from bench.training.gan_batches import GanBatch
 from bench.training.gan_losses import contrast, damsm, kl_to_standard
-from bench.training.players import Parts, Play, Players, stepped
+from bench.training.loop import Inputs
+from bench.training.players import Kind, Parts, Play, Players, stepped
+from bench.training.recipes import Tier
 
 SHARP = 10.0
 """InfoNCE: 1 / temperature."""
@@ -41,27 +45,31 @@ class Cman(Players):
 
     weight, opening = 1.0, 0.1
 
-    def __init__(self, pair: Pair, play: Play, steps: int, blind: bool = False) -> None:
-        super().__init__(pair, play, steps, blind)
+    def __init__(self, pair: Pair, play: Play, tier: Tier, blind: bool = False) -> None:
+        super().__init__(pair, play, tier, blind)
         self.painter.text.requires_grad_(False)
         self.matcher = Matcher(pair.critic.canvas)
 
     def optimisers(self, rate: float) -> list[Optimizer]:
         return [*super().optimisers(rate), torch.optim.Adam(self.matcher.parameters(), lr=rate * self.play.edge)]
 
-    def learn(self, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
-        opening = round(self.opening * self.steps)
-        if step < opening:
+    def kind(self, step: int) -> Kind:
+        opening = round(self.opening * self.tier.steps)
+        stage = "opening" if step < opening else "turn" if step == opening else ""
+        return super().kind(step)._replace(stage=stage)
+
+    def act(self, optimisers: Sequence[Optimizer], kind: Kind, given: Inputs) -> Parts:
+        if kind.stage == "opening":
             self.matcher.requires_grad_(True)
-            batch = self.batch(step, first, rows)
+            batch = gan_batches.of(given)
             loss = self._matched(batch, batch.images)
             stepped(optimisers[2], {"matcher": loss})
             return {"matcher": loss}
-        if step == opening:  # the painter reads as the matcher has learned to
+        if kind.stage == "turn":  # the painter reads as the matcher has learned to
             self.painter.text.load_state_dict(self.matcher.text.state_dict())
             self.mean.text.load_state_dict(self.matcher.text.state_dict())
         self.matcher.requires_grad_(False)
-        return super().learn(optimisers, step, first, rows)
+        return super().act(optimisers, kind, given)
 
     def _matched(self, batch: GanBatch, images: torch.Tensor) -> torch.Tensor:
         context = self.matcher.text(batch.ids)
@@ -98,27 +106,34 @@ class Wirn(Players):
 
 
 class Titan(Players):
-    """Reconstruction and KL throughout; the game, with little weight, from the middle on."""
+    """Reconstruction and KL throughout; the game, with little weight, once pixels are learned (`opening`)."""
 
-    weight, kl, apart, objects = 0.02, 0.001, 0.02, 20.0
+    weight, kl, apart, objects, opening = 0.3, 0.001, 0.02, 20.0, 0.3
 
-    def learn(self, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
-        batch = self.batch(step, first, rows)
-        draw = torch.Generator().manual_seed(first)
-        z = torch.randn(rows, LATENT, generator=draw).to(self.device)
+    def kind(self, step: int) -> Kind:
+        return super().kind(step)._replace(stage="game" if step >= self.opening * self.tier.steps else "")
+
+    def plan(self, step: int, first: int, rows: int) -> Numbers:
+        return {**super().plan(step, first, rows), "kl": min(1.0, step / (self.opening * self.tier.steps))}
+
+    def feed(self, numbers: Numbers, rows: int, draw: torch.Generator) -> Inputs:
+        return {**super().feed(numbers, rows, draw), "kl": torch.as_tensor(numbers["kl"], device=draw.device)}
+
+    def act(self, optimisers: Sequence[Optimizer], kind: Kind, given: Inputs) -> Parts:
+        batch, z = gan_batches.of(given), given["z"]
         painter, critic = optimisers
         told: Parts = {}
-        found, context = self._rebuilt(batch, z, min(1.0, step / (0.3 * self.steps)))
-        if step >= self.steps // 2:
+        found, context = self._rebuilt(batch, z, given["kl"])
+        if kind.stage == "game":
             painted = self.painter.paint(z, context)
-            told = self.critic_parts(batch, painted.images.detach(), step, draw)
+            told = self.critic_parts(batch, painted.images.detach(), kind, given)
             stepped(critic, told)
-            game = self.painter_parts(batch, z, painted, draw)
+            game = self.painter_parts(batch, painted, given)
             found |= {name: self.weight * part for name, part in game.items()}
         self._watch("pull", stepped(painter, found))
         return {**{f"critic {k}": v for k, v in told.items()}, **{f"painter {k}": v for k, v in found.items()}}
 
-    def _rebuilt(self, batch: GanBatch, noise: torch.Tensor, share: float) -> tuple[Parts, TextContext]:
+    def _rebuilt(self, batch: GanBatch, noise: torch.Tensor, share: torch.Tensor) -> tuple[Parts, TextContext]:
         """L1 + MSE, louder where an image differs from its corner (objects cover 3 % of it), KL, and InfoNCE of pooled
         words and patches; what was read."""
         context = self.painter.read(batch.ids)

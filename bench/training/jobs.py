@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
@@ -123,7 +122,7 @@ def carry_out(found: Sequence[Job], asked: Asked, tell: Tell) -> list[Path]:
     ]
     errors = together(trainings, asked.device)
     paths = [
-        finish(job.trained, training.model, job.folder, asked.images)
+        finish(job.trained, training.model, job.folder, asked.images, asked.device)
         for job, training in zip(found, trainings, strict=True) if training not in errors
     ]  # fmt: skip
     if errors:
@@ -139,24 +138,22 @@ def _told(job: Job, tell: Tell) -> Listener:
 def together(trainings: Sequence[Training], device: str) -> dict[Training, BenchError]:
     """Run all to their end; the errors of those that failed.
 
-    On the CPU one after another. On an accelerator a step of each in turn, each on a stream of its own: small networks
-    leave most of it idle.
+    On the CPU one after another. On an accelerator a step of each in turn: small networks leave most of it idle.
     """
     errors: dict[Training, BenchError] = {}
-    cuda = torch.device(device).type == "cuda"
-    groups = [list(trainings)] if cuda else [[one] for one in trainings]
+    torch.set_float32_matmul_precision("high")  # a GPU's products in TF32; a CPU's stay as they are
+    groups = [list(trainings)] if torch.device(device).type == "cuda" else [[one] for one in trainings]
     for group in groups:
-        lanes = [(one, iter(one), torch.cuda.Stream(device) if cuda and len(group) > 1 else None) for one in group]
+        lanes = [(one, iter(one)) for one in group]
         while lanes:
             lanes = [lane for lane in lanes if _on(*lane, errors)]
     return errors
 
 
-def _on(one: Training, steps: Iterator[int], stream: Any, errors: dict[Training, BenchError]) -> bool:
+def _on(one: Training, steps: Iterator[int], errors: dict[Training, BenchError]) -> bool:
     """One step more; whether there may be another."""
     try:
-        with torch.cuda.stream(stream) if stream is not None else contextlib.nullcontext():
-            return next(steps, None) is not None
+        return next(steps, None) is not None
     except BenchError as error:
         errors[one] = error
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Journal:
     def __init__(self, path: Path, step: int, exploded: float | None = None) -> None:
         self.path, self.begun, self.exploded = path, time.perf_counter(), exploded
         self.waiting: list[Mapping[str, torch.Tensor]] = []
+        self.numbers: list[Mapping[str, float]] = []
         self.parts: dict[str, list[float]] = {}
         self.recent: dict[str, list[float]] = {}
         self.level: dict[str, float] = {}
@@ -35,10 +36,15 @@ class Journal:
         """Take the losses of a step, without waiting for the device."""
         self.waiting.append(parts)
 
+    def take(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Take the losses of steps as numbers."""
+        self.numbers.extend(rows)
+
     def check(self, name: str, step: int) -> None:
-        """Read what waits, the last of it of `step`. NotFinite or Diverged names the step whose loss is beyond hope."""
-        waiting = self._read()
-        for at, parts in enumerate(waiting, step - len(waiting) + 1):
+        """Look at what was taken, the last of it of `step`. NotFinite or Diverged names the step whose loss is beyond
+        hope."""
+        rows, self.numbers = [*self.numbers, *self._read()], []
+        for at, parts in enumerate(rows, step - len(rows) + 1):
             for part, value in parts.items():
                 if not math.isfinite(value):
                     raise NotFinite(f"The loss '{part}' of {name} is not finite at step {at}; lower the rate.")
@@ -46,7 +52,7 @@ class Journal:
                 self._watch(name, part, value, at)
 
     def _read(self) -> list[dict[str, float]]:
-        """What waits as numbers, in one transfer."""
+        """What waits on the device as numbers, in one transfer."""
         waiting, self.waiting = self.waiting, []
         values = torch.stack([v.float() for parts in waiting for v in parts.values()]).tolist() if waiting else []
         numbers = iter(values)

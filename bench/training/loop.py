@@ -14,7 +14,7 @@ import io
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,19 +27,51 @@ from torch.optim import Optimizer
 from bench.errors import Diverged, StoreError, UsageError
 from bench.formats.images import encode_png
 from bench.store import lock, write_atomic
+from bench.training.captured import LOOK, Captured, Numbers
 from bench.training.journal import LOG, Journal
 
 _log = logging.getLogger("bench")
 CHECKPOINT, SAMPLES = "checkpoint.pt", "samples"
-_LOOK = 20
-"""On an accelerator the loss is read every 20 steps: each look waits for it."""
 
+Inputs = Mapping[str, torch.Tensor]
 Parts = Mapping[str, torch.Tensor]
 Losses = Callable[[Any, int, int, int], Parts]
 """(model, step, first data row, rows) -> the parts of the loss, whose sum is made smaller."""
 Learn = Callable[[Any, Sequence[Optimizer], int, int, int], Parts]
 """(model, optimisers, step, first data row, rows) -> parts of the losses, for the log and to be watched; takes the step
 with those optimisers."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A Learn in parts: what differs from step to step, what a step is given, and what then happens. `feed`, `act` and
+    `follow` never look at a value where they are to be recorded on a GPU."""
+
+    plan: Callable[[Any, int, int, int], Numbers]
+    """(model, step, first data row, rows) -> numbers of the step; the same names at every step."""
+    feed: Callable[[Any, Numbers, int, torch.Generator], Inputs]
+    """(model, numbers, rows, generator) -> tensors on the model's device, of the same shapes at every step."""
+    act: Callable[[Any, Sequence[Optimizer], Any, Inputs], Parts]
+    """(model, optimisers, kind, inputs): the step down the losses."""
+    follow: Callable[[Any, Numbers], None] = lambda model, numbers: None
+    """(model, numbers): what comes after it, a running mean of the weights for instance."""
+    kind: Callable[[Any, int], Hashable] = lambda model, step: ""
+    """(model, step) -> what sort of step it is."""
+    recorded: bool = False
+    """Whether a GPU records it."""
+
+    def __call__(self, model: Any, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
+        draw = torch.Generator(next(model.parameters()).device).manual_seed(first)
+        return self.take(model, optimisers, self.kind(model, step), self.plan(model, step, first, rows), rows, draw)
+
+    def take(
+        self, model: Any, optimisers: Sequence[Optimizer], kind: Hashable, numbers: Numbers, rows: int,
+        draw: torch.Generator,
+    ) -> Parts:  # fmt: skip
+        """A step of a kind by its numbers."""
+        parts = self.act(model, optimisers, kind, self.feed(model, numbers, rows, draw))
+        self.follow(model, numbers)
+        return parts
 
 
 @dataclass(frozen=True)
@@ -59,7 +91,7 @@ class Recipe:
     build: Callable[[], nn.Module]
     """The network and what trains with it; called under the recipe's seed."""
     learn: Learn
-    """A step; `down(losses)` for one player."""
+    """A step; `down(losses)` for one player. A `Split` is recorded on a GPU."""
     evaluate: Callable[[Any, int], Mapping[str, float]]
     """(model, images) -> held-out figures."""
     steps: int
@@ -79,10 +111,10 @@ class Recipe:
     """Share of the rate at the end of the cosine; None: 0."""
     precision: str | None = None
     """'bfloat16': products in it, on an accelerator or where the processor has it; None: float32."""
-    after: Callable[[Any, int], None] | None = None
-    """(model, steps done): what follows the step, a running mean of the weights for instance."""
     sheet: Callable[[Any], np.ndarray] | None = None
     """model -> uint8 (h, w, 3): what it draws now, kept as a picture at every checkpoint."""
+    ready: Callable[[Any, str], None] | None = None
+    """(model, device): called before the first step."""
     must: Must | None = None
     warn: Callable[[Mapping[str, float]], Sequence[str]] = lambda figures: ()
     """Held-out figures -> a sentence for each that is worrying; the training goes on."""
@@ -90,7 +122,8 @@ class Recipe:
     """A part of the loss whose mean over 50 steps is this many times that of the first 50 (at least 1) has left for
     good; None: not watched."""
     optimisers: Callable[[Any], Sequence[Optimizer]] | None = None
-    """For several players: their optimisers, whose rates all follow the warm-up and the cosine; None: one AdamW."""
+    """Those of several players or of several kinds of weights, whose rates all follow the warm-up and the cosine; None:
+    one AdamW."""
 
 
 class Listener(Protocol):
@@ -132,6 +165,7 @@ class Training:
     """One training, a step each time it is asked for the next: several take turns on one device."""
 
     model: nn.Module
+    captured: Captured | None = None
 
     def __init__(
         self, recipe: Recipe, folder: Path, *, resume: bool = False, device: str = "cpu",
@@ -139,22 +173,35 @@ class Training:
     ) -> None:  # fmt: skip
         self.recipe, self.folder, self.resume, self.device, self.tell = recipe, folder, resume, device, tell
         self.end = recipe.steps if stop_at is None else stop_at
+        self.stream = torch.cuda.Stream(device) if torch.device(device).type == "cuda" else None
 
     def __iter__(self) -> Iterator[int]:
         """Yields the number of steps done after each of them."""
         recipe = self.recipe
         with lock(self.folder, "training"):
-            first = self._begin(_started(recipe, self.folder, self.resume))
+            with self._lane():
+                first = self._begin(_started(recipe, self.folder, self.resume))
             for step in range(first, self.end):
-                self.journal.step(self._step(step))
-                done = step + 1
-                if done % _LOOK == 0 or done == self.end or self.device == "cpu":
-                    self.journal.check(recipe.name, done)
-                if done % recipe.every == 0 or done == recipe.steps:
-                    self._look(done)
-                else:
-                    self.tell(done, {})
-                yield done
+                with self._lane():
+                    self._on(step)
+                yield step + 1
+
+    def _on(self, step: int) -> None:
+        recipe, done = self.recipe, step + 1
+        look = done % recipe.every == 0 or done == recipe.steps
+        self._step(step)
+        if look or done % LOOK == 0 or done == self.end or self.device == "cpu":
+            if self.captured is not None:
+                self.journal.take(self.captured.read())
+            self.journal.check(recipe.name, done)
+        if look:
+            self._look(done)
+        else:
+            self.tell(done, {})
+
+    def _lane(self) -> contextlib.AbstractContextManager[Any]:
+        """On a GPU a stream of this training's own: trainings in turns then run side by side."""
+        return torch.cuda.stream(self.stream) if self.stream is not None else contextlib.nullcontext()
 
     def _begin(self, state: dict[str, Any] | None) -> int:
         recipe = self.recipe
@@ -167,28 +214,61 @@ class Training:
         else:
             groups = grouped(self.model, recipe.decay)
             self.optimisers = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), eps=1e-8)]
-        for group in (g for o in self.optimisers for g in o.param_groups):
-            group["initial_lr"] = group["lr"]
+        self.rates = [float(g["lr"]) / recipe.rate for g in self._groups()]
         first = 0
         if state is not None:
             self.model.load_state_dict(state["model"])
             for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-                optimiser.load_state_dict(saved)
+                optimiser.load_state_dict(fitted(saved, optimiser))
             first = state["step"]
+        if recipe.ready is not None:
+            recipe.ready(self.model, self.device)
+        self.captured = self._recording(first) if self.stream is not None else None
         self.journal = Journal(self.folder / LOG, first, recipe.exploded)
         return first
 
-    def _step(self, step: int) -> Parts:
-        recipe, model = self.recipe, self.model
-        for group in (g for o in self.optimisers for g in o.param_groups):
-            group["lr"] = rate(recipe, step) * (group["initial_lr"] / recipe.rate)
-        model.train()
+    def _step(self, step: int) -> None:
+        recipe = self.recipe
         row = recipe.first + step * recipe.rows
+        if not self.model.training:
+            self.model.train()
+        if self.captured is not None:
+            assert isinstance(recipe.learn, Split)
+            self.captured.step(recipe.learn.kind(self.model, step), row)
+            return
+        for group, share in zip(self._groups(), self.rates, strict=True):
+            group["lr"] = rate(recipe, step) * share
         with cast(recipe, self.device):
-            parts = recipe.learn(model, self.optimisers, step, row, recipe.rows)
-        if recipe.after is not None:
-            recipe.after(model, step + 1)
-        return {name: value.detach() for name, value in parts.items()}
+            parts = recipe.learn(self.model, self.optimisers, step, row, recipe.rows)
+        self.journal.step({name: value.detach() for name, value in parts.items()})
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [g for o in self.optimisers for g in o.param_groups]
+
+    def _recording(self, first: int) -> Captured | None:
+        """What takes steps from `first` on by recordings, if the recipe can be recorded: rates become tensors, and are
+        read where they lie."""
+        recipe, split = self.recipe, self.recipe.learn
+        if not isinstance(split, Split) or not split.recorded:
+            return None
+        for group in self._groups():
+            group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
+            if "capturable" in group and self.stream is not None:
+                group["capturable"] = True
+        for state in (s for o in self.optimisers for s in o.state.values() if "step" in s):
+            state["step"] = torch.as_tensor(state["step"], dtype=torch.float32, device=self.device)
+
+        def take(kind: Hashable, numbers: Numbers, draw: torch.Generator) -> Parts:
+            for group, share in zip(self._groups(), self.rates, strict=True):
+                group["lr"].copy_(numbers["rate"] * share)
+            with cast(recipe, self.device):
+                return split.take(self.model, self.optimisers, kind, numbers, recipe.rows, draw)
+
+        numbers = [
+            {"rate": rate(recipe, n), **split.plan(self.model, n, recipe.first + n * recipe.rows, recipe.rows)}
+            for n in range(first, self.end)
+        ]  # fmt: skip
+        return Captured(take, numbers, self.device)
 
     def _look(self, done: int) -> None:
         """Held-out figures, a picture, a checkpoint, the log; Diverged when a figure is not where it must be."""
@@ -215,22 +295,36 @@ def down(losses: Losses) -> Learn:
 
     def learn(model: nn.Module, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
         parts = losses(model, step, first, rows)
-        (optimiser,) = optimisers
-        descend(optimiser, parts, [p for p in model.parameters() if p.requires_grad], 1.0)
+        descend(optimisers, parts, [p for p in model.parameters() if p.requires_grad], 1.0)
         return parts
 
     return learn
 
 
-def descend(optimiser: Optimizer, parts: Parts, learned: Iterable[nn.Parameter], cut: float) -> torch.Tensor:
+def descend(
+    optimisers: Sequence[Optimizer], parts: Parts, learned: Iterable[nn.Parameter], cut: float
+) -> torch.Tensor:
     """A step down the sum of the parts, the gradient of what is learned cut at a norm; the norm before the cut."""
     total = torch.stack(list(parts.values())).sum()
-    optimiser.zero_grad()
+    for optimiser in optimisers:
+        optimiser.zero_grad()
     with torch.autocast(total.device.type, enabled=False):  # a backward pass has the precision of its forward pass
         total.backward()
     norm = nn.utils.clip_grad_norm_(learned, cut)
-    optimiser.step()
+    for optimiser in optimisers:
+        optimiser.step()
     return norm
+
+
+@torch.no_grad()
+def towards(followers: Sequence[torch.Tensor], leaders: Sequence[torch.Tensor], share: Any) -> None:
+    """Move each follower towards its leader by a share of the way, a number or a tensor ()."""
+    if not isinstance(share, torch.Tensor):
+        torch._foreach_lerp_(followers, leaders, share)
+        return
+    way = torch._foreach_sub(leaders, followers)
+    torch._foreach_mul_(way, share)
+    torch._foreach_add_(followers, way)
 
 
 def cast(recipe: Recipe, device: str) -> contextlib.AbstractContextManager[Any]:
@@ -268,6 +362,13 @@ def described(recipe: Recipe) -> str:
     for name in ("every", "held_out", "exploded"):  # looking changes no weight
         del plain[name]
     return json.dumps({k: v for k, v in plain.items() if isinstance(v, (int, float, str))}, sort_keys=True)
+
+
+def fitted(saved: dict[str, Any], optimiser: Optimizer) -> dict[str, Any]:
+    """An optimiser's state with the settings that this device asks for, which need not be those it was saved with."""
+    groups = [{**old, "lr": float(new["lr"]), **{k: new[k] for k in ("capturable", "fused") if k in new}}
+              for old, new in zip(saved["param_groups"], optimiser.param_groups, strict=True)]  # fmt: skip
+    return {**saved, "param_groups": groups}
 
 
 def grouped(model: nn.Module, decay: float) -> list[dict[str, Any]]:

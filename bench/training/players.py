@@ -1,17 +1,18 @@
 """Two players on scenes: a painter and a critic, what keeps them in balance, and what is remembered of their past.
 
 A step is one of the critic and one of the painter, on one batch. All that is random in it is drawn from the number of
-its first row, and the past (running means of the weights, pool of painted images) is part of the state, so that a
-training that was killed ends with the same bits. A system is a subclass that says what its players learn beyond the
-adversarial game.
+its first row (`feed`), and the past (running means of the weights, pool of painted images) is part of the state, so
+that a training that was killed ends with the same bits. What follows (`act`) never looks at a value, so that a GPU can
+record it. A system is a subclass that says what its players learn beyond the adversarial game.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -20,7 +21,9 @@ from torch.optim import Optimizer
 from bench.errors import UsageError, did_you_mean
 from bench.fusion.base import TextContext
 from bench.generators.reference.gan_nets import LATENT, Painted, Pair
-from bench.training.gan_batches import NAMES, GanBatch, gan_batch
+from bench.training import gan_batches
+from bench.training.captured import Numbers
+from bench.training.gan_batches import GanBatch, gan_batch
 from bench.training.gan_losses import (
     LOSSES,
     critic_loss,
@@ -31,7 +34,9 @@ from bench.training.gan_losses import (
     r1,
     seeking,
 )
-from bench.training.loop import descend
+from bench.training.loop import Inputs, descend, towards
+from bench.training.recipes import Tier
+from bench.training.rows import NAMES, Rendered, Rows, Source, source
 from bench.world.tokens import CONTEXT, PAD
 
 Parts = dict[str, torch.Tensor]
@@ -98,30 +103,40 @@ def play_of(given: Mapping[str, str], base: Play) -> Play:
 
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
-POOL = 50
-"""Painted images that are kept (Shrivastava et al. 2017, arXiv:1612.07828, as CycleGAN has it)."""
+POOL = 256
+"""Painted images that are kept (Shrivastava et al. 2017, arXiv:1612.07828, as CycleGAN has it, there 50); at least as
+many as there are rows in a step."""
+
+
+class Kind(NamedTuple):
+    """What sort of step it is."""
+
+    stage: str = ""
+    """Of the system's own, e.g. 'opening'."""
+    penalised: bool = False
+    """Whether the gradient penalties are taken."""
 
 
 class Players(nn.Module):
     """Painter, critic and their past."""
 
-    def __init__(self, pair: Pair, play: Play, steps: int, blind: bool = False) -> None:
+    def __init__(self, pair: Pair, play: Play, tier: Tier, blind: bool = False) -> None:
         super().__init__()
         self.painter, self.critic = pair.painter, normalised(pair.critic) if play.spectral else pair.critic
-        self.play, self.steps, self.blind = play, steps, blind
+        self.play, self.tier, self.blind = play, tier, blind
         self.mean = copy.deepcopy(pair.painter).requires_grad_(False)
         self.naming = nn.Linear(pair.critic.width * 16, len(NAMES)) if play.attributes else None
         side = pair.critic.canvas.side
+        self.rows: Source = Rendered(side, True, tier.bank)
         if play.pool:
             self.register_buffer("pool_images", torch.zeros(POOL, 3, side, side))
             self.register_buffer("pool_ids", torch.zeros(POOL, CONTEXT, dtype=torch.long))
-            self.register_buffer("pooled", torch.zeros((), dtype=torch.long))
         if play.history:
             self.past = nn.ModuleDict({
                 name: nn.ParameterList(nn.Parameter(p.detach().clone(), requires_grad=False) for p in some)
                 for name, some in (("painter", self.painter.parameters()), ("critic", self.critic.parameters()))
             })  # fmt: skip
-        self.watched: dict[str, list[torch.Tensor]] = {}
+        self.watched: dict[str, torch.Tensor] = {}
 
     # ---- what a system says ----
 
@@ -148,36 +163,56 @@ class Players(nn.Module):
             torch.optim.Adam(critic, lr=rate * self.play.edge, betas=(0.0, 0.99)),
         ]
 
-    def batch(self, step: int, first: int, rows: int) -> GanBatch:
-        """The rows of a step, on the players' device."""
-        ones = 1.0 if step < self.play.grow * self.steps else 0.5
-        found = gan_batch(first, rows, self.painter.canvas.side, ones).to(self.device)
-        if self.blind:
-            found = GanBatch(**{**vars(found), **{k: found.ids * 0 + PAD for k in ("ids", "swapped", "wrong")}})
-        return found
+    def ready(self, device: str) -> None:
+        """Where the rows come from on this device."""
+        self.rows = source(self.painter.canvas.side, True, self.tier.bank, device)
 
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
-    def learn(self, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Parts:
+    def kind(self, step: int) -> Kind:
+        """What sort of step it is."""
+        return Kind("", bool(self.play.r1) and step % self.play.lazy == 0)
+
+    def plan(self, step: int, first: int, rows: int) -> Numbers:
+        """Which rows a step sees, how many were painted before, and the shares of its weights in the running means."""
+        ones = round(rows * (1.0 if step < self.play.grow * self.tier.steps else 0.5))
+        share = 1 - min(self.play.mean, (2 + step) / (11 + step))
+        return {**self.rows.plan(first, ones), "painted": step * rows, "share": share, "part": 1 / (2 + step)}
+
+    def batch(self, numbers: Numbers, rows: int) -> GanBatch:
+        """The rows of a step, on the players' device."""
+        taken = self.rows.take(numbers, rows)
+        found = gan_batch(Rows(*(value.to(self.device) for value in vars(taken).values())))
+        if self.blind:
+            found = GanBatch(**{**vars(found), **{k: found.ids * 0 + PAD for k in ("ids", "swapped", "wrong")}})
+        return found
+
+    def feed(self, numbers: Numbers, rows: int, draw: torch.Generator) -> Inputs:
+        """The batch and all that is random in a step."""
+        given = {"z": torch.randn(rows, LATENT, generator=draw, device=draw.device)}
+        if self.play.pool:
+            given |= self._places(numbers["painted"], rows, draw)
+        if self.play.seeking:
+            given["other z"] = torch.randn(max(1, rows // 2), LATENT, generator=draw, device=draw.device)
+        return {**vars(self.batch(numbers, rows)), **given}
+
+    def act(self, optimisers: Sequence[Optimizer], kind: Kind, given: Inputs) -> Parts:
         """One step of each player; the losses' parts for the log."""
-        batch = self.batch(step, first, rows)
-        draw = torch.Generator().manual_seed(first)
+        batch = gan_batches.of(given)
         painter, critic = optimisers[:2]
-        z = torch.randn(rows, LATENT, generator=draw).to(self.device)
-        painted = self.painter(z, batch.ids)
-        told = self.critic_parts(batch, painted.images.detach(), step, draw)
+        painted = self.painter(given["z"], batch.ids)
+        told = self.critic_parts(batch, painted.images.detach(), kind, given)
         stepped(critic, told)
-        found = self.painter_parts(batch, z, painted, draw)
+        found = self.painter_parts(batch, painted, given)
         self._watch("pull", stepped(painter, found))
         return {**{f"critic {k}": v for k, v in told.items()}, **{f"painter {k}": v for k, v in found.items()}}
 
-    def critic_parts(self, batch: GanBatch, images: torch.Tensor, step: int, draw: torch.Generator) -> Parts:
+    def critic_parts(self, batch: GanBatch, images: torch.Tensor, kind: Kind, given: Inputs) -> Parts:
         """The parts of the critic's loss; images: just painted, (b, 3, s, s)."""
-        play, b = self.play, len(images)
-        shown, ids = self._from_pool(images, batch.ids, draw) if play.pool else (images, batch.ids)
-        penalised = bool(play.r1) and step % play.lazy == 0
+        play, b, penalised = self.play, len(images), kind.penalised
+        shown, ids = self._from_pool(images, batch.ids, given) if play.pool else (images, batch.ids)
         real = batch.images.clone().requires_grad_(penalised or bool(play.matching))
         shown = shown.clone().requires_grad_(penalised and play.loss == "rp")
         contexts = _split(self.critic.read(torch.cat([batch.ids, batch.wrong])), b)
@@ -199,9 +234,9 @@ class Players(nn.Module):
             parts["names"] = play.attributes * self._named(seen, batch.shown)
         return {**parts, **self.teach_critic(batch, seen, contexts[0])}
 
-    def painter_parts(self, batch: GanBatch, z: torch.Tensor, painted: Painted, draw: torch.Generator) -> Parts:
+    def painter_parts(self, batch: GanBatch, painted: Painted, given: Inputs) -> Parts:
         """The parts of the painter's loss; the critic is looked through, not trained."""
-        play = self.play
+        play, z = self.play, given["z"]
         self.critic.requires_grad_(False)
         context = self.critic.read(batch.ids)
         real = self.critic.judge(self.critic.see(batch.images), context).detach() if play.loss == "rp" else None
@@ -217,8 +252,8 @@ class Players(nn.Module):
         if play.history:
             parts["history"] = play.history * distance(self.painter.parameters(), self.past["painter"])
         if play.seeking:
-            half = max(1, len(z) // 2)  # each costs another pass of the painter
-            w = torch.randn(half, z.shape[1], generator=draw).to(z)
+            w = given["other z"]
+            half = len(w)  # each costs another pass of the painter
             again = self.painter(w, batch.ids[:half]).images
             parts["modes"] = play.seeking * seeking(own[:half], again, z[:half], w)
         if self.naming is not None and mixed < len(z):  # what is half way between two captions has no names
@@ -233,50 +268,64 @@ class Players(nn.Module):
 
     # ---- the past ----
 
-    @torch.no_grad()
-    def follow(self, step: int) -> None:
-        """Take the weights that a step left into the running means; step counts from 1."""
-        keep = min(self.play.mean, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.mean.parameters()), list(self.painter.parameters()), 1 - keep)
+    @functools.cached_property
+    def followed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Weights of the running mean, and those that it follows."""
+        return list(self.mean.parameters()), list(self.painter.parameters())
+
+    def follow(self, numbers: Numbers) -> None:
+        """Take the weights that a step left into the running means."""
+        towards(*self.followed, numbers["share"])
         if self.play.history:
             for name, module in (("painter", self.painter), ("critic", self.critic)):
-                torch._foreach_lerp_(list(self.past[name]), list(module.parameters()), 1 / (1 + step))
+                towards(list(self.past[name]), list(module.parameters()), numbers["part"])
+
+    def _places(self, painted: Any, rows: int, draw: torch.Generator) -> dict[str, torch.Tensor]:
+        """For each row its place in the pool, whether it is put there, and whether what was there is shown instead;
+        painted: rows before these."""
+        row = torch.arange(rows, device=draw.device) + painted
+        full = row[:1] >= POOL
+        swap = (torch.rand(rows, generator=draw, device=draw.device) < self.play.pool) & full
+        places = torch.randperm(POOL, generator=draw, device=draw.device)[:rows]
+        return {"place": torch.where(full, places, row.long() % POOL), "kept": (row < POOL) | swap, "swap": swap}
 
     @torch.no_grad()
     def _from_pool(
-        self, images: torch.Tensor, ids: torch.Tensor, draw: torch.Generator
+        self, images: torch.Tensor, ids: torch.Tensor, given: Inputs
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What the critic is shown: `pool` of the rows are exchanged for past ones, which they replace in the pool."""
-        images, ids = images.clone(), nn.functional.pad(ids, (0, CONTEXT - ids.shape[1]), value=PAD)
-        swap = torch.rand(len(images), generator=draw) < self.play.pool
-        places = torch.randint(POOL, (len(images),), generator=draw)
-        for row in range(len(images)):
-            if self.pooled < POOL:
-                self.pool_images[self.pooled], self.pool_ids[self.pooled] = images[row], ids[row]
-                self.pooled += 1
-            elif swap[row]:
-                at = int(places[row])
-                old = self.pool_images[at].clone(), self.pool_ids[at].clone()
-                self.pool_images[at], self.pool_ids[at] = images[row], ids[row]
-                images[row], ids[row] = old
-        return images, ids
+        place, kept, swap = given["place"], given["kept"], given["swap"]
+        ids = nn.functional.pad(ids, (0, CONTEXT - ids.shape[1]), value=PAD)
+        found = []
+        for pool, new in ((self.pool_images, images), (self.pool_ids, ids)):
+            wide = (-1, *[1] * (new.ndim - 1))
+            old = pool[place]
+            pool[place] = torch.where(kept.view(wide), new, old)
+            found.append(torch.where(swap.view(wide), old, new))
+        return found[0], found[1]
 
     # ---- what is watched ----
 
+    @torch.no_grad()
     def _watch(self, name: str, value: torch.Tensor) -> None:
-        self.watched.setdefault(name, []).append(value.detach())
+        if name not in self.watched:
+            self.watched[name] = torch.zeros(2, device=value.device)
+        self.watched[name] += torch.stack([value.detach().float(), torch.ones_like(value, dtype=torch.float)])
 
     def watch(self) -> dict[str, float]:
         """Means since the last look: `apart`, the share of pairs of a real and a painted image that the critic tells
         apart, and `pull`, the norm of the painter's gradient."""
-        found = {name: float(torch.stack(values).mean()) for name, values in self.watched.items()}
-        self.watched = {}
+        found: dict[str, float] = {}
+        for name, told in self.watched.items():
+            total, count = told.tolist()
+            found |= {name: total / count} if count else {}
+            told.zero_()
         return found
 
 
 def stepped(optimiser: Optimizer, parts: Parts) -> torch.Tensor:
     """A player's step down the sum of the parts, its gradient cut at norm 10; the norm before the cut."""
-    return descend(optimiser, parts, [p for group in optimiser.param_groups for p in group["params"]], 10.0)
+    return descend([optimiser], parts, [p for group in optimiser.param_groups for p in group["params"]], 10.0)
 
 
 def _split(context: TextContext, rows: int) -> list[TextContext]:

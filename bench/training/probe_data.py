@@ -68,7 +68,7 @@ class Rows:
 
 def training_rows(count: int) -> Rows:
     """Scenes of the training split, half of them of one object."""
-    return _rows(entries_of(FIRST, count, 0.5), FIRST)
+    return _rows(entries_of(range(FIRST, FIRST + count), round(count / 2)), FIRST)
 
 
 def held_out_rows(count: int) -> Rows:

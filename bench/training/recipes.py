@@ -18,6 +18,21 @@ from bench.training.loop import Recipe
 
 
 @dataclass(frozen=True)
+class Tier:
+    """How long a training is."""
+
+    steps: int
+    rows: int
+    """A step."""
+    bank: int | None = None
+    """Rows that it goes through again and again; None: no row is shown twice."""
+
+    def every(self, usual: int) -> int:
+        """Steps between looks: as usual, or a quarter of a training over a bank."""
+        return usual if self.bank is None else max(1, self.steps // 4)
+
+
+@dataclass(frozen=True)
 class How:
     """What a command says of a training beside its name; judges have a seed and steps alone."""
 
@@ -30,12 +45,17 @@ class How:
     side: int = 32
     blind: bool = False
     """The text-blind twin: the empty text throughout, equal parameters."""
-    quick: bool = False
-    """Ends within ten minutes on two cores."""
+    tier: str = ""
+    """'quick' ends within ten minutes on two cores; 'full' is for a GPU; '' is between them."""
     precision: str | None = None
     """'bfloat16' or None: the recipe's `precision`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the family, e.g. {'penalty': 'r1'}; it refuses those that it does not know."""
+
+    def of(self, tiers: Mapping[str, Tier]) -> Tier:
+        """The tier that is asked for, with other steps where they are."""
+        found = tiers[self.tier]
+        return found if self.steps is None else dataclasses.replace(found, steps=self.steps)
 
 
 @dataclass(frozen=True)
@@ -104,4 +124,4 @@ def command(name: str, fusion: Spec, how: How, settings: Mapping[str, Any], step
     """The command of a generator's training; settings: those of its family that are not as always."""
     text = f"bench train generator:{name} --fusion {shlex.quote(str(fusion))} --side {how.side} --seed {how.seed or 0}"
     text += "".join(f" --option {k}={v}" for k, v in settings.items())
-    return text + " --blind" * how.blind + f" --steps {steps}"
+    return text + " --blind" * how.blind + " --full" * (how.tier == "full") + f" --steps {steps}"

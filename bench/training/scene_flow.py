@@ -7,6 +7,7 @@ from its first row's number. The weights that are shipped are the running mean o
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,64 +16,112 @@ import torch
 from torch import nn
 
 from bench.errors import UsageError
-from bench.generators.reference.flow_model import FlowModel
+from bench.generators.reference.flow_model import TEXT_DROPPED, FlowModel, times
 from bench.generators.reference.fusing import about, maker, strategy, weights_name
 from bench.generators.reference.text import ids_of
 from bench.generators.reference.trained import noise_of
 from bench.spec import Spec, canonical
-from bench.training.captioned import batch, first_row, pixels_of
+from bench.training.captioned import first_row, pixels_of
+from bench.training.captured import Numbers
 from bench.training.consistency import TEACHER, Consistency, asked
 from bench.training.drawn import figures
-from bench.training.loop import Must, Recipe, down, grouped
-from bench.training.recipes import How, Trainable, command
+from bench.training.loop import Must, Recipe, Split, descend, grouped, towards
+from bench.training.muon import Muon
+from bench.training.recipes import How, Tier, Trainable, command
+from bench.training.rows import BANK, Rendered, Source, floats, source
 from bench.training.sheets import sheet
+from bench.world.tokens import PAD
 
 MEAN_OF = 0.999
 """Decay of the running mean of the weights."""
-STEPS, QUICK_STEPS = 8000, 2000
-ROWS, RATE, DECAY = 32, 2e-3, 0.01
+TIERS = {"quick": Tier(2000, 32), "": Tier(8000, 32), "full": Tier(20_000, 128, BANK)}
+RATE, MUON_RATE, DECAY = 2e-3, 0.008, 0.01
 
 
 class FlowTraining(nn.Module):
     """A flow, the running mean of its weights, and a constraint on what it draws where one is asked for."""
 
-    def __init__(self, fusion: Spec, side: int, blind: bool, steps: int, kind: str = "", weight: float = 0.0) -> None:
+    def __init__(self, fusion: Spec, side: int, blind: bool, tier: Tier, kind: str = "", weight: float = 0.0) -> None:
         super().__init__()
         self.model = FlowModel(maker(fusion), side)
         self.mean = copy.deepcopy(self.model).requires_grad_(False)
-        self.blind, self.steps = blind, steps
+        self.blind, self.tier = blind, tier
         self.held = Consistency(kind, weight, side) if kind else None
+        self.rows: Source = Rendered(side, False, tier.bank)
 
-    @torch.no_grad()
-    def follow(self, step: int) -> None:
+    def ready(self, device: str) -> None:
+        """Where the rows come from on this device."""
+        self.rows = source(self.model.side, False, self.tier.bank, device)
+
+    @functools.cached_property
+    def both(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Weights of the mean, and those that it follows."""
+        return list(self.mean.parameters()), list(self.model.parameters())
+
+    def follow(self, numbers: Numbers) -> None:
         """Take the weights that a step left into the mean."""
-        keep = min(MEAN_OF, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
+        towards(*self.both, numbers["share"])
 
     def draw(self, texts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
         """What the mean draws: uint8 (n, side, side, 3)."""
         return drawn(self.mean, ["" if self.blind else text for text in texts], seeds)
 
 
-def losses(training: FlowTraining, step: int, first: int, rows: int) -> Mapping[str, torch.Tensor]:
-    """The parts of the loss on one batch."""
-    images, ids = batch(first, rows, training.model.side, ones_at(step / training.steps))
-    device = next(training.parameters()).device
-    draw = torch.Generator().manual_seed(first)
-    given = images.to(device=device, memory_format=torch.channels_last)
-    return training.model.losses(given, (ids * 0 if training.blind else ids).to(device), draw, training.held)
+def plan(training: FlowTraining, step: int, first: int, rows: int) -> Numbers:
+    """Which rows a step sees, and the share of its weights in the mean."""
+    ones = round(rows * ones_at(step / training.tier.steps))
+    return {**training.rows.plan(first, ones), "share": 1 - min(MEAN_OF, (2 + step) / (11 + step))}
+
+
+def feed(training: FlowTraining, numbers: Numbers, rows: int, draw: torch.Generator) -> Mapping[str, torch.Tensor]:
+    """Images, captions of which some are emptied, times and noise of a step."""
+    taken = training.rows.take(numbers, rows)
+    device = draw.device
+    images, ids = floats(taken.images.to(device)), taken.ids.to(device).long()
+    t, noise = times(rows, draw), torch.randn(images.shape, generator=draw, device=device)
+    empty = torch.rand(rows, generator=draw, device=device) < (1.0 if training.blind else TEXT_DROPPED)
+    return {"images": images, "ids": ids.masked_fill(empty[:, None], PAD), "t": t, "noise": noise}
+
+
+def losses(training: FlowTraining, given: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """The parts of the loss on what `feed` gives."""
+    return training.model.losses(given["images"], given["ids"], given["t"], given["noise"], training.held)
+
+
+def act(
+    training: FlowTraining, optimisers: Sequence[torch.optim.Optimizer], kind: str, given: Mapping[str, torch.Tensor]
+) -> Mapping[str, torch.Tensor]:
+    """A step down the losses, the gradient cut at norm 1."""
+    parts = losses(training, given)
+    descend(optimisers, parts, [p for p in training.parameters() if p.requires_grad], 1.0)
+    return parts
 
 
 def ones_at(done: float) -> float:
     """Share of one-object rows after this share of the training."""
-    return 0.75 if done < 0.5 else 0.5
+    return 0.9 if done < 0.3 else 0.4
+
+
+_SCORES = ("query", "key", "in_proj", "mixed", "affine", "time", "places")
+"""Names of weights whose orthogonal steps grow without bound: scores of attention, gains of the condition."""
 
 
 def optimisers(training: FlowTraining) -> list[torch.optim.Optimizer]:
-    """One AdamW in a single pass over the parameters; matrices decay, gains, biases and the like do not."""
-    learned = nn.ModuleList(m for m in (training.model, training.held) if m is not None)
-    groups = grouped(learned, DECAY)
-    return [torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), fused=True)]
+    """Muon for the kernels and matrices within the network; AdamW for its ends, embeddings, `_SCORES` and vectors."""
+    model = training.model
+    ends = {id(p) for module in (model.net.enter, model.net.leave, model.text.embedding) for p in module.parameters()}
+    within = [
+        p for name, p in model.named_parameters()
+        if p.ndim > 1 and id(p) not in ends and not any(part in name for part in _SCORES)
+    ]  # fmt: skip
+    apart = {id(p) for p in within}
+    groups = grouped(nn.ModuleList(m for m in (model, training.held) if m is not None), DECAY)
+    for group in groups:
+        group["params"] = [p for p in group["params"] if id(p) not in apart]
+    return [
+        Muon(within, lr=MUON_RATE, weight_decay=DECAY),
+        torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), fused=True),
+    ]
 
 
 def drawn(model: FlowModel, texts: Sequence[str], seeds: Sequence[int], **how: Any) -> np.ndarray:
@@ -92,14 +141,17 @@ def trainable(name: str, how: How) -> Trainable:
         raise UsageError("The text-blind twin sees no caption that its images could be held to; leave --blind out.")
     settings = {"consistency": kind, "weight": weight} if kind else {}
     fusion, seed = strategy(how.fusion or "attention"), how.seed or 0
-    steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
+    tier = how.of(TIERS)
+    split = Split(plan, feed, act, FlowTraining.follow, recorded=tier.bank is not None and not kind)
     recipe = Recipe(
         weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
-        lambda: FlowTraining(fusion, how.side, how.blind, steps, kind, weight), down(losses),
+        lambda: FlowTraining(fusion, how.side, how.blind, tier, kind, weight),
+        split,
         lambda training, images: figures(training.draw, images),
-        steps=steps, rows=ROWS, first=first_row(seed), seed=seed, rate=RATE, decay=DECAY,
-        warm=min(100, max(1, steps // 10)), every=500, held_out=120, last=0.05, precision=how.precision,
-        after=FlowTraining.follow, sheet=lambda training: sheet(training.draw), optimisers=optimisers,
+        steps=tier.steps, rows=tier.rows, first=first_row(seed), seed=seed, rate=RATE, decay=DECAY,
+        warm=min(100, max(1, tier.steps // 10)), every=tier.every(500), held_out=120, last=0.05,
+        precision=how.precision, ready=FlowTraining.ready,
+        sheet=lambda training: sheet(training.draw), optimisers=optimisers,
         must=None if how.blind or fusion.name == "none" else Must("colour", 0.25, 2000),
     )  # fmt: skip
 
@@ -109,6 +161,6 @@ def trainable(name: str, how: How) -> Trainable:
 
     card = {**about(name, how.side, fusion, how.blind, seed), **({"settings": settings} if settings else {})}
     return Trainable(
-        recipe, lambda training: training.mean, measure, command(name, fusion, how, settings, steps),
+        recipe, lambda training: training.mean, measure, command(name, fusion, how, settings, tier.steps),
         {**card, **({"teachers": [TEACHER]} if kind == "embedding" else {})}, half=True,
     )  # fmt: skip

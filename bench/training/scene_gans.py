@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.optim import Optimizer
 
 from bench import registry
 from bench.generators.reference.fusing import about, weights_name
@@ -25,17 +24,19 @@ from bench.training.captioned import first_row, pixels_of
 from bench.training.drawn import figures
 from bench.training.gan_losses import plain
 from bench.training.gan_systems import SYSTEMS
-from bench.training.loop import Recipe
+from bench.training.loop import Recipe, Split
 from bench.training.players import Play, Players, play_of
-from bench.training.recipes import How, Trainable, command
+from bench.training.recipes import How, Tier, Trainable, command
+from bench.training.rows import BANK
 from bench.training.sheets import sheet
 
-STEPS, QUICK_STEPS = 4000, 2100
-ROWS = 32
+TIERS = {"quick": Tier(2100, 32), "": Tier(4000, 32), "full": Tier(20_000, 128, BANK)}
 RATE = 1e-3
 _PLAY = Play(loss="rp", r1=0.3, edge=1.0, attributes=0.5, mean=0.995, grow=0.85)
-PLAY: dict[str, Play] = {**dict.fromkeys(SYSTEMS, _PLAY), "titan": dataclasses.replace(_PLAY, attributes=0.0)}
+PLAY: dict[str, Play] = dict.fromkeys(SYSTEMS, _PLAY)
 """How each system is played; found by short trials on one thread (docs/gan-family.md)."""
+_GROW = 0.4
+"""A full training's `grow`: single objects are learned long before its end."""
 _BATCH = 64
 
 
@@ -49,11 +50,6 @@ def drawn(painter: Any, texts: Sequence[str], seeds: Sequence[int], blind: bool 
             z = latents(seeds[at : at + _BATCH]).to(device)
             parts.append(pixels_of(painter(z, ids_of(some).to(device)).images))
     return np.concatenate(parts)
-
-
-def _learn(players: Players, optimisers: Sequence[Optimizer], step: int, first: int, rows: int) -> Mapping[str, Any]:
-    """A step as the system itself has it."""
-    return players.learn(optimisers, step, first, rows)
 
 
 def evaluate(players: Players, images: int) -> Mapping[str, float]:
@@ -75,6 +71,18 @@ def shipped(players: Players) -> Pair:
     return Pair(players.mean, plain(players.critic))
 
 
+def step_of(tier: Tier) -> Split:
+    """A step of any system."""
+    return Split(
+        lambda players, step, first, rows: players.plan(step, first, rows),
+        lambda players, numbers, rows, draw: players.feed(numbers, rows, draw),
+        lambda players, optimisers, kind, given: players.act(optimisers, kind, given),
+        lambda players, numbers: players.follow(numbers),
+        lambda players, step: players.kind(step),
+        recorded=tier.bank is not None,
+    )
+
+
 def trainable(name: str, how: How) -> Trainable:
     """`bench train generator:NAME` for the five systems."""
     seed = how.seed or 0
@@ -82,19 +90,22 @@ def trainable(name: str, how: How) -> Trainable:
     if how.fusion:
         system.fuse(parse(how.fusion))
     fusion = system.strategy
-    play = play_of(how.options, PLAY[name])
-    settings = {k: v for k, v in vars(play).items() if v != getattr(PLAY[name], k)}
-    steps = how.steps or (QUICK_STEPS if how.quick else STEPS)
+    tier, base = how.of(TIERS), PLAY[name]
+    if how.tier == "full":
+        base = dataclasses.replace(base, grow=_GROW)
+    play = play_of(how.options, base)
+    settings = {k: v for k, v in vars(play).items() if v != getattr(base, k)}
     recipe = Recipe(
         weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
-        lambda: SYSTEMS[name](system.build(), play, steps, how.blind), _learn, evaluate,
-        steps=steps, rows=ROWS, first=first_row(seed), seed=seed, rate=RATE, decay=0.0,
-        warm=min(100, max(1, steps // 10)), every=300, held_out=200, last=0.1,
-        after=Players.follow, warn=gan_monitors.told, optimisers=lambda players: players.optimisers(RATE),
+        lambda: SYSTEMS[name](system.build(), play, tier, how.blind), step_of(tier), evaluate,
+        steps=tier.steps, rows=tier.rows, first=first_row(seed), seed=seed, rate=RATE, decay=0.0,
+        warm=min(100, max(1, tier.steps // 10)), every=tier.every(300), held_out=200, last=0.1,
+        exploded=None,  # how large the losses of a game are says little; the monitors watch it
+        ready=Players.ready, warn=gan_monitors.told, optimisers=lambda players: players.optimisers(RATE),
         sheet=lambda players: sheet(lambda texts, seeds: drawn(players.mean, texts, seeds, players.blind)),
     )  # fmt: skip
     return Trainable(
         recipe, shipped, lambda pair, split, images: looked_at(pair.painter, split, images, how.blind),
-        command(name, fusion, how, settings, steps),
+        command(name, fusion, how, settings, tier.steps),
         {**about(name, how.side, fusion, how.blind, seed), "settings": dataclasses.asdict(play)}, half=True,
     )  # fmt: skip

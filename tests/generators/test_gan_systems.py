@@ -120,7 +120,7 @@ def test_attention_of_the_painter_is_given_where_there_is_some():
     painter = registry.create("generator", "cman", {}).build().painter
     ids = ids_of(TEXTS)
     maps = painter(torch.randn(4, LATENT), ids).attention
-    assert [m.shape[2] for m in maps] == [16, 64]
+    assert [m.shape[2] for m in maps] == [16, 64, 256]
     assert all(torch.allclose(m.sum(3), torch.ones(())) for m in maps)
     none = Painter(maker(parse("film")), Canvas())(torch.randn(4, LATENT), ids)
     assert len(none.attention) == 0

@@ -6,13 +6,19 @@ import pytest
 import torch
 
 from bench.errors import UsageError
-from bench.training.captioned import batch
 from bench.training.consistency import OPTIONS, WEIGHTS, Consistency, asked
 from bench.training.recipes import How, trainable
-from bench.training.scene_flow import losses
+from bench.training.rows import Rendered, floats
+from bench.training.scene_flow import feed, losses, plan
 
 LEARNED = ("cosine", "words", "matching")
 FIRST = 1_500_000_000
+
+
+def batch(first: int, rows: int, ones: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    source = Rendered(32, False)
+    taken = source.take(source.plan(first, ones), rows)
+    return floats(taken.images), taken.ids.long()
 
 
 def taught(kind: str, steps: int = 50) -> Consistency:
@@ -21,7 +27,7 @@ def taught(kind: str, steps: int = 50) -> Consistency:
     one = Consistency(kind, 1.0, 32)
     optimiser = torch.optim.Adam(one.parameters(), lr=2e-3)
     for step in range(steps):
-        images, ids = batch(FIRST + 24 * step, 24, 32, 1.0)
+        images, ids = batch(FIRST + 24 * step, 24, 24)
         loss = one(torch.zeros_like(images), images, ids)["matcher"]
         optimiser.zero_grad()
         loss.backward()
@@ -37,14 +43,14 @@ def held(one: Consistency, made: torch.Tensor, images: torch.Tensor, ids: torch.
 @pytest.mark.parametrize("kind", LEARNED)
 def test_what_is_learned_beside_prefers_images_of_their_own_captions(kind):
     one = taught(kind)
-    images, ids = batch(FIRST + 900_000, 64, 32, 1.0)
+    images, ids = batch(FIRST + 900_000, 64, 64)
     own, others = held(one, images, images, ids), held(one, images.roll(1, 0), images, ids)
     assert own < others - 0.02, (own, others)
 
 
 def test_the_frozen_space_prefers_images_of_their_own_captions():
     one = Consistency("embedding", 1.0, 32)
-    images, ids = batch(FIRST, 32, 32, 0.5)
+    images, ids = batch(FIRST, 32, 16)
     own, others = held(one, images, images, ids), held(one, images.roll(1, 0), images, ids)
     assert own < others - 0.2, (own, others)
     assert not list(one.parameters()) and not one.state_dict(), "the judge is no part of what is trained or saved"
@@ -52,7 +58,7 @@ def test_the_frozen_space_prefers_images_of_their_own_captions():
 
 def test_similarity_is_nothing_for_the_row_itself_and_grows_with_the_distance():
     one = Consistency("ssim", 2.0, 32)
-    images, ids = batch(FIRST, 8, 32)
+    images, ids = batch(FIRST, 8)
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     found = [held(one, images + share * noise, images, ids) for share in (0.0, 0.05, 0.5)]
     assert found[0] == pytest.approx(0, abs=1e-5) and found[0] < found[1] < found[2] <= 4
@@ -62,7 +68,7 @@ def test_similarity_is_nothing_for_the_row_itself_and_grows_with_the_distance():
 def test_gradients_go_where_they_belong(kind):
     torch.manual_seed(1)
     one = Consistency(kind, 1.0, 32)
-    images, ids = batch(FIRST, 6, 32)
+    images, ids = batch(FIRST, 6)
     made = (images + 0.1).requires_grad_()
     parts = one(made, images, ids)
     parameters = list(one.parameters())
@@ -86,7 +92,9 @@ def test_a_flow_may_be_held_to_each(kind):
     torch.manual_seed(0)
     training, without = made.recipe.build(), plain.recipe.build()
     without.model.load_state_dict(training.model.state_dict())
-    parts, alone = losses(training, 0, FIRST, 8), losses(without, 0, FIRST, 8)
+    draw = torch.Generator().manual_seed(FIRST)
+    given = feed(training, plan(training, 0, FIRST, 8), 8, draw)
+    parts, alone = losses(training, given), losses(without, given)
     assert parts["consistency"].item() > 0 and "consistency" not in alone
     assert parts["velocity"].item() == pytest.approx(alone["velocity"].item())
     shipped = made.shipped(training).state_dict()

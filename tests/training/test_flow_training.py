@@ -20,11 +20,12 @@ from bench import registry
 from bench.errors import Diverged, NotFinite, UsageError
 from bench.formats.images import decode
 from bench.training import jobs, scene_flow
-from bench.training.captioned import batch, entries_of, first_row
+from bench.training.captioned import entries_of, first_row
 from bench.training.drawn import figures
 from bench.training.jobs import Asked
 from bench.training.loop import CHECKPOINT, LOG, SAMPLES, Must, Training, train
 from bench.training.recipes import How, trainable
+from bench.training.rows import Rendered, floats
 from bench.world.palette import COLOURS
 from bench.world.parsing import parse
 from bench.world.render import render
@@ -67,18 +68,20 @@ def carry_out(one):
 
 
 def test_a_batch_is_a_function_of_its_row_and_captions_are_true():
-    images, ids = batch(first_row(0), 8, 32, ones=0.5)
-    again, same = batch(first_row(0), 8, 32, ones=0.5)
-    assert torch.equal(images, again) and torch.equal(ids, same)
+    source = Rendered(32, False)
+    one, again = (source.take(source.plan(first_row(0), 4), 8) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(vars(one).values(), vars(again).values(), strict=True))
+    images = floats(one.images)
     assert images.shape == (8, 3, 32, 32) and -1 <= float(images.min()) < 0.9 < float(images.max()) <= 1
-    entries = entries_of(first_row(0), 8, 0.5)
+    entries = entries_of(range(first_row(0), first_row(0) + 8), 4)
     assert [len(e.scene.objects) == 1 for e in entries[:4]] == [True] * 4
-    drawn = torch.from_numpy(render([entries[5].scene], [first_row(0) + 5], 32)[0])
-    assert torch.equal(images[5].add(1).mul(127.5).round().permute(1, 2, 0).byte(), drawn)
+    assert torch.equal(one.images[5], torch.from_numpy(render([entries[5].scene], [first_row(0) + 5], 32)[0]))
 
 
 def test_seeds_share_no_rows_with_each_other_or_with_judges():
-    assert first_row(0) >= 10**9 and first_row(1) - first_row(0) >= 10 * scene_flow.STEPS * scene_flow.ROWS
+    assert first_row(0) >= 10**9 and all(
+        first_row(1) - first_row(0) >= 2 * tier.steps * tier.rows for tier in scene_flow.TIERS.values()
+    )
 
 
 def test_figures_are_1_for_the_truth_and_fall_with_what_is_wrong():
@@ -128,6 +131,7 @@ from pathlib import Path
 torch.set_num_threads(1)
 from bench.training.loop import train
 from bench.training.recipes import How, trainable
+from bench.training.rows import Rendered, floats
 recipe = dataclasses.replace(trainable("generator:flow", How(steps=10)).recipe, rows=4, every=3, sheet=None,
     evaluate=lambda training, images: {"colour": 0.5})
 tell = lambda step, row: print(step, flush=True)
@@ -205,10 +209,13 @@ def test_trainings_in_turns_end_as_they_do_alone(tmp_path):
 def test_one_that_fails_does_not_stop_the_others(tmp_path, tiny, monkeypatch):
     whole = scene_flow.losses
 
-    def broken(training, step, first, rows):
-        found = whole(training, step, first, rows)
-        return {k: v * float("nan") for k, v in found.items()} if first < first_row(1) else found
+    def broken(training, given):
+        found = whole(training, given)
+        return {k: v * float("nan") for k, v in found.items()} if training is first[0] else found
 
+    first = []
+    made = scene_flow.FlowTraining.__init__
+    monkeypatch.setattr(scene_flow.FlowTraining, "__init__", lambda self, *a: (made(self, *a), first.append(self))[0])
     monkeypatch.setattr(scene_flow, "losses", broken)
     with pytest.raises(NotFinite, match="flow-32-attention is not finite at step 1") as caught:
         carry_out(asked(tmp_path, seeds=(0, 1)))
@@ -220,9 +227,9 @@ def test_the_twin_never_reads_a_caption_and_has_equal_parameters(tmp_path, monke
     seen = []
     read = scene_flow.FlowModel.losses
 
-    def watched(self, images, ids, draw, held):
+    def watched(self, images, ids, *others):
         seen.append(ids)
-        return read(self, images, ids, draw, held)
+        return read(self, images, ids, *others)
 
     monkeypatch.setattr(scene_flow.FlowModel, "losses", watched)
     blind = train(small(trainable(FLOW, How(steps=2, blind=True)).recipe), tmp_path / "blind")

@@ -14,11 +14,10 @@ from bench.errors import UsageError
 from bench.generators.reference.gan_nets import LATENT
 from bench.training import gan_monitors, scene_gans
 from bench.training import players as playing
-from bench.training.gan_batches import gan_batch
 from bench.training.gan_systems import SYSTEMS
 from bench.training.loop import train
-from bench.training.players import POOL, Play, play_of
-from bench.training.recipes import How, trainable
+from bench.training.players import POOL, Kind, Play, play_of
+from bench.training.recipes import How, Tier, trainable
 from bench.world.description import Described, Understanding, meaning
 from bench.world.grammar import layout
 from bench.world.parsing import parse as read
@@ -29,16 +28,20 @@ from bench.world.tokens import PAD, WORDS
 def players(name="cgan", steps=20, blind=False, seed=0, **settings):
     torch.manual_seed(seed)
     play = dataclasses.replace(scene_gans.PLAY[name], **settings)
-    return SYSTEMS[name](registry.create("generator", name, {}).build(), play, steps, blind)
+    return SYSTEMS[name](registry.create("generator", name, {}).build(), play, Tier(steps, 4), blind)
 
 
 def moved(made, steps, rows=4, first=1_000_000_000):
-    optimisers = made.optimisers(1e-3)
+    optimisers, take = made.optimisers(1e-3), scene_gans.step_of(made.tier)
     told = []
     for step in range(steps):
-        told.append({k: float(v.detach()) for k, v in made.learn(optimisers, step, first + step * rows, rows).items()})
-        made.follow(step + 1)
+        parts = take(made, optimisers, step, first + step * rows, rows)
+        told.append({k: float(v.detach()) for k, v in parts.items()})
     return told
+
+
+def batch_of(made, step, rows):
+    return made.batch(made.plan(step, 1_000_000_000, rows), rows)
 
 
 def recipe_of(name, steps=6, **options):
@@ -82,7 +85,7 @@ def test_a_killed_training_ends_with_the_same_bits(name, tmp_path):
 
 def test_the_text_blind_twin_never_sees_a_word():
     made = players(blind=True)
-    assert int(made.batch(0, 1_000_000_000, 4).ids.abs().sum()) == PAD
+    assert int(batch_of(made, 0, 4).ids.abs().sum()) == PAD
     told = moved(made, 2)
     assert all(np.isfinite(v) for row in told for v in row.values())
     count = [sum(p.numel() for p in players(blind=b).parameters()) for b in (False, True)]
@@ -92,16 +95,16 @@ def test_the_text_blind_twin_never_sees_a_word():
 def test_a_blind_critic_plays_the_game_without_texts():
     """As much is learned from painted images as from real ones: at first, within the margins, they cancel in a bias."""
     made = players(blind=True, loss="hinge", r1=0.0, attributes=0.0)
-    batch = made.batch(0, 1_000_000_000, 4)
+    batch = batch_of(made, 0, 4)
     images = made.painter(torch.randn(4, LATENT), batch.ids).images.detach()
-    parts = made.critic_parts(batch, images, 1, torch.Generator())
+    parts = made.critic_parts(batch, images, Kind(), {})
     (pulled,) = torch.autograd.grad(parts["game"], made.critic.out.bias)
     assert float(pulled) == pytest.approx(0, abs=1e-6)
 
 
 def test_single_objects_come_first():
     made = players(steps=10, grow=0.5)
-    early, late = made.batch(0, 1_000_000_000, 16), made.batch(9, 1_000_000_000, 16)
+    early, late = batch_of(made, 0, 16), batch_of(made, 9, 16)
     assert (early.shown.sum(1) == 2).all() and (late.shown.sum(1) > 2).any()
 
 
@@ -109,7 +112,7 @@ def test_single_objects_come_first():
 
 
 def test_false_captions_are_false_and_half_of_them_one_edit_away():
-    batch = gan_batch(1_000_000_000, 40, 32, 0.5)
+    batch = batch_of(players(), 0, 40)
     told = [[meaning(read(_text(row))) for row in ids] for ids in (batch.ids, batch.wrong, batch.swapped)]
     assert all(a != b and a != c for a, b, c in zip(*told, strict=True))
     same = (batch.wrong == batch.swapped).all(1)
@@ -126,16 +129,21 @@ def _text(ids):
 
 def test_half_of_what_the_critic_sees_comes_from_a_full_pool():
     made = players(pool=0.5)
-    ids = torch.zeros(POOL, 5, dtype=torch.long)
-    old = torch.full((POOL, 3, 32, 32), 0.5)
-    seen, _ = made._from_pool(old, ids, torch.Generator().manual_seed(0))
-    assert torch.equal(seen, old) and int(made.pooled) == POOL, "an empty pool is filled first"
-    new = torch.full((4 * POOL, 3, 32, 32), -0.5)
-    seen, told = made._from_pool(new, ids.repeat(4, 1) + 7, torch.Generator().manual_seed(1))
-    share = float((told[:, 0] == 0).float().mean())
-    assert 0.1 < share < 0.3, "200 rows take turns with 50 that are new themselves after a while"
-    assert bool(((seen[:, 0, 0, 0] == 0.5) == (told[:, 0] == 0)).all()), "images keep their texts"
-    assert float((made.pool_images[:, 0, 0, 0] == -0.5).float().mean()) > 0.6
+    b = 64
+    draw = lambda: torch.Generator().manual_seed(0)  # noqa: E731
+    shown, told = [], []
+    for step in range(2 * POOL // b):  # each step's images and texts say which step's they are
+        given = made._places(step * b, b, draw())
+        seen, ids = made._from_pool(torch.full((b, 3, 32, 32), float(step)), torch.full((b, 5), step), given)
+        assert torch.equal(seen[:, 0, 0, 0], ids[:, 0].float()), "images keep their texts"
+        shown.append(float((ids[:, 0] != step).float().mean()))
+        told.append(ids[:, 0].unique().tolist())
+    full = POOL // b
+    assert shown[:full] == [0.0] * full, "an empty pool is filled first"
+    assert all(0.25 < share < 0.75 for share in shown[full:]), "then half are past ones"
+    assert max(len(steps) for steps in told[full:]) > 2, "of several steps"
+    late = [int(value) for value in made.pool_images[:, 0, 0, 0]]
+    assert max(late) >= full and min(late) < full, "the new take the places of the old that were shown"
     none = players(pool=0.0)
     assert not hasattr(none, "pool_images")
 
@@ -152,10 +160,9 @@ def test_the_running_mean_draws_and_lags():
 def test_the_past_is_the_mean_of_all_weights():
     made = players(history=0.01)
     weights = [next(made.critic.parameters()).detach().clone()]
-    optimisers = made.optimisers(1e-3)
+    optimisers, take = made.optimisers(1e-3), scene_gans.step_of(made.tier)
     for step in range(3):
-        made.learn(optimisers, step, 1_000_000_000 + step * 4, 4)
-        made.follow(step + 1)
+        take(made, optimisers, step, 1_000_000_000 + step * 4, 4)
         weights.append(next(made.critic.parameters()).detach().clone())
     assert torch.allclose(made.past["critic"][0], torch.stack(weights).mean(0), atol=1e-6)
 
@@ -179,14 +186,15 @@ def test_titan_heeds_the_settings_of_the_game_from_its_middle_on():
 def test_sentences_half_way_are_for_the_game_alone(monkeypatch):
     """Mode seeking compares images of one text, real pairs are true, and only whole captions name what is shown."""
     made = players(between=0.5, seeking=1.0, attributes=1.0)
-    batch = made.batch(0, 1_000_000_000, 4)
+    batch = batch_of(made, 0, 4)
     z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(0))
     painted = made.painter(z, batch.ids)
+    given = {"z": z, "other z": torch.randn(2, LATENT, generator=torch.Generator().manual_seed(1))}
     seen = {}
     for name in ("seeking", "painter_loss"):
         told = getattr(playing, name)
         monkeypatch.setattr(playing, name, lambda *given, n=name, f=told: (seen.update({n: given}), f(*given))[1])
-    parts = made.painter_parts(batch, z, painted, torch.Generator().manual_seed(1))
+    parts = made.painter_parts(batch, painted, given)
     assert torch.equal(seen["seeking"][0], painted.images[:2])
     _, fake, real = seen["painter_loss"]
     assert torch.allclose(real, made.critic(batch.images, batch.ids), atol=1e-5)
@@ -195,7 +203,7 @@ def test_sentences_half_way_are_for_the_game_alone(monkeypatch):
     named = made._named(made.critic.see(painted.images[2:]), batch.shown[2:])
     assert torch.allclose(parts["names"], named, atol=1e-5)
     none = players(between=1.0, attributes=1.0)
-    assert "names" not in none.painter_parts(batch, z, none.painter(z, batch.ids), torch.Generator())
+    assert "names" not in none.painter_parts(batch, none.painter(z, batch.ids), given)
 
 
 @pytest.mark.parametrize("loss", ["hinge", "logistic", "rp"])
@@ -204,14 +212,15 @@ def test_the_critic_learns_to_tell_apart_with_every_loss(loss):
     made = players(loss=loss, r1=0.0, attributes=0.0)
     _, critic = made.optimisers(2e-3)
     z = torch.randn(8, LATENT, generator=torch.Generator().manual_seed(0))
-    batch = made.batch(0, 1_000_000_000, 8)
+    batch = batch_of(made, 0, 8)
     images = made.painter(z, batch.ids).images.detach()
     for step in range(12):
-        parts = made.critic_parts(batch, images, step, torch.Generator())
+        parts = made.critic_parts(batch, images, made.kind(step), {})
         critic.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
         critic.step()
-    assert float(made.watched["apart"][-1]) == 1.0
+        apart = made.watch()["apart"]
+    assert apart == 1.0
 
 
 # ---- monitors --------------------------------------------------------------------------------------------------------

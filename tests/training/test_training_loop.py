@@ -13,17 +13,20 @@ from torch import nn
 from bench.errors import Diverged, NotFinite, StoreError, UsageError
 from bench.store import lock
 from bench.training.journal import Journal
-from bench.training.loop import CHECKPOINT, LOG, Must, Recipe, down, rate, train
+from bench.training.loop import CHECKPOINT, LOG, Must, Recipe, Split, down, rate, train
 
 
 def build() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
 
 
+def square(model, x):
+    return (model(x) - x[:, :1] * x[:, 1:2]).square().mean()
+
+
 def losses(model, step, first, rows):
     g = torch.Generator().manual_seed(first)
-    x = torch.randn(rows, 4, generator=g)
-    return {"square": (model(x) - x[:, :1] * x[:, 1:2]).square().mean()}
+    return {"square": square(model, torch.randn(rows, 4, generator=g))}
 
 
 def evaluate(model, images):
@@ -168,10 +171,20 @@ def test_several_players_resume_to_the_same_bits_and_share_the_cosine(tmp_path):
     assert [row["loss:rate"] for row in told if row] == pytest.approx(means)
 
 
-def test_what_follows_a_step_is_told_how_many_are_done(tmp_path):
-    done = []
-    train(dataclasses.replace(TOY, after=lambda model, step: done.append(step)), tmp_path, stop_at=3)
-    assert done == [1, 2, 3]
+def test_a_step_in_parts_is_the_step_and_is_followed(tmp_path):
+    followed = []
+    split = Split(
+        plan=lambda model, step, first, rows: {"row": first, "step": step},
+        feed=lambda model, numbers, rows, draw: {"x": torch.randn(rows, 4, generator=draw)},
+        act=lambda model, optimisers, kind, given: down(lambda model, *_: {"square": square(model, given["x"])})(
+            model, optimisers, 0, 0, 0
+        ),
+        follow=lambda model, numbers: followed.append((numbers["row"], numbers["step"])),
+    )
+    parts = weights(train(dataclasses.replace(TOY, learn=split), tmp_path / "parts", stop_at=3))
+    whole = weights(train(TOY, tmp_path / "whole", stop_at=3))
+    assert all(torch.equal(whole[k], parts[k]) for k in whole)
+    assert followed == [(1000, 0), (1032, 1), (1064, 2)]
 
 
 def test_what_needs_no_gradient_is_left_alone(tmp_path):

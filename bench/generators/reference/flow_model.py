@@ -33,6 +33,11 @@ Held = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], Mapping[str, torch.T
 """(made images, real images, ids) -> further parts of the loss."""
 
 
+def times(b: int, draw: torch.Generator) -> torch.Tensor:
+    """(b,) logit-normal times to train at (Esser et al. 2024, arXiv:2403.03206), on the generator's device."""
+    return torch.sigmoid(NOISY + torch.randn(b, generator=draw, device=draw.device))
+
+
 class FlowModel(nn.Module):
     """Text encoder and U-Net. Images are float32 (b, 3, side, side) in about [-1, 1]."""
 
@@ -50,16 +55,12 @@ class FlowModel(nn.Module):
         return (x - image) / t.clamp(min=least)[:, None, None, None], loss
 
     def losses(
-        self, images: torch.Tensor, ids: torch.Tensor, draw: torch.Generator, held: Held | None = None
+        self, images: torch.Tensor, ids: torch.Tensor, t: torch.Tensor, noise: torch.Tensor, held: Held | None = None
     ) -> dict[str, torch.Tensor]:
-        """Mean squared error of the velocity at logit-normal times (Esser et al. 2024, arXiv:2403.03206), and what the
-        fusion adds; with `held` also what it asks of the images that the clearer half of the rows lead to, rows without
-        a text last. All randomness comes from `draw`, on the CPU."""
-        b, device = len(images), images.device
-        t = torch.sigmoid(NOISY + torch.randn(b, generator=draw)).to(device)
-        noise = torch.randn(images.shape, generator=draw).to(device)
-        empty = (torch.rand(b, generator=draw) < TEXT_DROPPED).to(device)
-        ids = torch.where(empty[:, None], PAD, ids)
+        """Mean squared error of the velocity at times t (b,) with a noise like the images, and what the fusion adds;
+        with `held` also what it asks of the images that the clearer half of the rows lead to, rows without a text
+        last."""
+        b = len(images)
         at = t[:, None, None, None]
         mixed = (1 - at) * images + at * noise
         found, loss = self.velocity(mixed, t, self.text(ids), LEAST)
@@ -68,6 +69,7 @@ class FlowModel(nn.Module):
         if held is None:
             return parts
         made = mixed - at.clamp(min=LEAST) * found
+        empty = (ids == PAD).all(1)
         clear = (t + empty.to(t.dtype)).argsort()[: b // 2]
         return {**parts, **held(made[clear], images[clear], ids[clear])}
 

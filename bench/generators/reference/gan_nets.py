@@ -1,8 +1,8 @@
 """What the adversarial reference generators share: a painter's trunk with fusion at every scale, and a critic's.
 
-Pixels are folded into channels, so that 32 and 64 pixels are one code: features of the finest scale are side / fold
-wide, 16 or 8. Learned maps at every scale tell positions apart, without which a fusion by the sentence alone could not
-place anything. Normalisation is by groups: an image depends on its own latent and text alone. Critics have none.
+Pixels are folded into channels, 2 x 2 at 32 pixels and 4 x 4 at 64: features of the finest scale are 16 wide. Learned
+maps at every scale tell positions apart, without which a fusion by the sentence alone could not place anything.
+Normalisation is by groups: an image depends on its own latent and text alone. Critics have none.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from bench.generators.reference.trained import noise_of
 from bench.generators.reference.unet import doubled
 
 LATENT = 64
-WIDTHS = {16: (96, 64, 32), 8: (64, 48)}
-"""Width of the finest map -> channels of the painter at 4, 8 (and 16)."""
+WIDTHS = (96, 64, 32)
+"""Channels of the painter at 4, 8 and 16."""
 SEEN = {16: (32, 64, 96), 8: (32, 64)}
-"""Channels of the critic, from the finest map to 4."""
+"""Width of the finest map -> channels of the critic, from there to 4; matchers of a moment have 8."""
 GAIN = 0.2
 """Slope of the critics' leaky rectifiers."""
 GROUND = 0.76
@@ -38,15 +38,15 @@ TOLD = 1.5
 
 
 class Canvas(NamedTuple):
-    """Side of the images, and of the pixel blocks that become channels."""
+    """Side of the images, and width of the finest map."""
 
     side: int = 32
-    fold: int = 4
+    grid: int = 16
 
     @property
-    def grid(self) -> int:
-        """Width of the finest map: 16, or 8 for the quick size."""
-        return self.side // self.fold
+    def fold(self) -> int:
+        """Side of the pixel blocks that become channels."""
+        return self.side // self.grid
 
 
 class Painted(NamedTuple):
@@ -68,7 +68,7 @@ class Painter(nn.Module):
     def __init__(self, fusion: MakeFusion, canvas: Canvas) -> None:
         super().__init__()
         self.canvas = canvas
-        widths = WIDTHS[canvas.grid]
+        widths = WIDTHS
         self.text = TextEncoder()
         self.enter = nn.Linear(self.entry_dim, widths[0] * 16)
         sides = [4 * 2**k for k in range(len(widths))]

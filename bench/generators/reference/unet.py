@@ -1,9 +1,9 @@
 """A small U-Net that predicts the image of rectified flow, with a fusion strategy at four sites.
 
-Pixels are folded into channels (2 x 2 at 32 pixels, 4 x 4 at 64) for a thin map 16 wide that keeps and draws edges;
-what is where is worked out on features 8 and 4 wide. Learned maps of positions tell places apart, without which a
-fusion by the sentence alone could not place anything. Normalisation is by groups: an image does not depend on its
-batch.
+Pixels are folded into channels (2 x 2 at 32 pixels, 4 x 4 at 64) for a thin map 16 wide that sees and draws edges, in
+three blocks of its own; what is where is worked out on features 8 and 4 wide. Learned maps of positions tell places
+apart, without which a fusion by the sentence alone could not place anything. Normalisation is by groups: an image does
+not depend on its batch.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class UNet(nn.Module):
         wide, deep = widths
         self.time = nn.Sequential(nn.Linear(TIME_DIM, TIME_DIM), nn.SiLU(), nn.Linear(TIME_DIM, TIME_DIM))
         self.enter, self.halve = nn.Conv2d(3 * self.fold**2, fine, 3, padding=1), nn.Conv2d(fine, wide, 3, 2, 1)
+        self.left0 = Residual(fine, fine)
         self.places = nn.ParameterList(nn.Parameter(0.02 * torch.randn(1, c, s, s)) for c, s in
                                        ((wide, GRID), (deep, GRID // 2)))  # fmt: skip
         self.down, self.up = nn.Conv2d(wide, deep, 3, 2, 1), nn.Conv2d(deep, wide, 3, padding=1)
@@ -46,7 +47,8 @@ class UNet(nn.Module):
         self.look2, self.look1 = Looking(deep), Looking(wide)
         sites = ((wide, BUDGET), (deep, BUDGET), (wide, BUDGET), (wide, BUDGET // 2))
         self.fusions = nn.ModuleList(fusion(c, text_dim, TIME_DIM, budget) for c, budget in sites)
-        self.widen, self.sharpen = nn.Conv2d(wide, 4 * fine, 3, padding=1), Residual(2 * fine, fine)
+        self.widen = nn.Conv2d(wide, 4 * fine, 3, padding=1)
+        self.sharpen, self.finish = Residual(2 * fine, fine), Residual(fine, fine)
         self.leave = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), nn.Conv2d(fine, 3 * self.fold**2, 3, padding=1))
         nn.init.zeros_(self.leave[2].weight)
         nn.init.zeros_(self.leave[2].bias)
@@ -60,14 +62,14 @@ class UNet(nn.Module):
             losses.extend([out.loss] if out.loss is not None else [])
             return out.h
 
-        seen = self.enter(F.pixel_unshuffle(x, self.fold))
+        seen = self.left0(self.enter(F.pixel_unshuffle(x, self.fold)), cond)
         a = fused(0, self.left1(self.halve(seen) + self.places[0], cond))
         b = self.left2(self.down(a) + self.places[1], cond)
         c = self.bottom(self.look2(fused(1, b)), cond)
         c = self.right2(torch.cat([c, b], 1), cond)
         a = fused(2, self.right1(torch.cat([self.up(doubled(c)), a], 1), cond))
         a = fused(3, self.right0(self.look1(a), cond))
-        drawn = self.sharpen(torch.cat([F.pixel_shuffle(self.widen(a), 2), seen], 1), cond)
+        drawn = self.finish(self.sharpen(torch.cat([F.pixel_shuffle(self.widen(a), 2), seen], 1), cond), cond)
         loss = torch.stack(losses).mean() if losses else x.new_zeros(())
         return F.pixel_shuffle(self.leave(drawn), self.fold), loss
 

@@ -40,7 +40,7 @@ class RelationMaps(Budgeted):
     def relations(self, h: torch.Tensor, context: TextContext) -> torch.Tensor:
         """(b, n, l) in [0, 1]: how much a position has to do with a word; 0 for padding."""
         rows = regions(normed(h))
-        code = regions(position_code(self.channels, *h.shape[2:]).to(h))
+        code = regions(position_code(self.channels, *h.shape[2:], h.device).to(h))
         scores = self.query(rows) @ self.key(context.words).transpose(1, 2)
         scores = scores + self.where(code) @ self.place(context.words).transpose(1, 2)
         return (scores / math.sqrt(self.width)).sigmoid() * context.mask[:, None].to(scores.dtype)
