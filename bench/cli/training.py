@@ -61,8 +61,10 @@ def train(
     check_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
-    how = How(steps=steps, fusion=fusion, side=int(side), blind=blind, tier=tier or "",
-              precision="bfloat16" if precision == "bfloat16" else None, options=dict(map(_setting, settings)))  # fmt: skip
+    how = How(
+        steps=steps, fusion=fusion, side=int(side), blind=blind, tier=tier or "",
+        precision="bfloat16" if precision == "bfloat16" else None, options=dict(map(_setting, settings)),
+    )  # fmt: skip
     numbers = whole_numbers("--seed", seeds) if seeds else ()
     asked = jobs.Asked(what, how, numbers, minutes, out, resume, device, images or (500 if tier == "quick" else 2000))
     tell = _Telling(quiet)

@@ -22,7 +22,7 @@ from bench.world.tokens import PAD
 TEXT_DROPPED = 0.1
 """Share of the training captions that are emptied, so that guidance has an unconditional velocity."""
 
-STEPS, GUIDANCE = 16, 2.0
+STEPS, GUIDANCE = 12, 2.0
 """Of sampling, where nothing else is said."""
 NOISY = 0.5
 """Mean of the logit of training times: what a scene shows is decided in heavy noise, and is all that text speaks of."""
