@@ -14,7 +14,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- quickstart:begin -->", "<!-- quickstart:end -->"
 ROWS = (
     "oracle", "wrong colour 50%", "wrong shape 50%", "wrong count 50%", "wrong side 50%", "shuffled", "constant",
-    "noise", "nearest", "flow", "text-blind flow", "iten",
+    "noise", "nearest", "flow+attention", "text-blind flow", "iten+film",
 )  # fmt: skip
 COLUMNS = {
     "objects ↑": ("object-presence", "value"),

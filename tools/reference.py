@@ -22,7 +22,10 @@ SHOWN = (
 """Metrics of the README's figure."""
 TRAINED = ("cgan", "cman", "wirn", "titan")
 """Trained systems beside those of the quickstart."""
-SEEN = ("oracle", "flow", "text-blind flow", "iten", *TRAINED)
+SEEN = (
+    "oracle", "flow+attention", "text-blind flow", "cgan+concat", "iten+film", "cman+attention", "wirn+none",
+    "titan+none",
+)  # fmt: skip
 """Systems whose pictures stand side by side."""
 STEPS, SEEDS = 860, "1,2,3"
 """Of the trainings of the board of strategies."""
