@@ -138,9 +138,10 @@ def base_of(root: Path, asked: str = "") -> str:
 def measured(root: Path, words: Sequence[str], out: Path) -> tuple[int, dict[str, dict[str, float]]]:
     """(exit code of pytest, times) of the benchmarks of a tree; its own package is the one that is imported."""
     path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    outside = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}  # within pytest-xdist none is timed
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "-q", "--benchmark-only", f"--benchmark-json={out}"],
-        cwd=root, env={**os.environ, "PYTHONPATH": path}, check=False, stdout=2,  # its report is no part of ours
+        cwd=root, env={**outside, "PYTHONPATH": path}, check=False, stdout=2,  # its report is no part of ours
     )  # fmt: skip
     if not out.is_file() or not out.stat().st_size:
         return done.returncode, {}

@@ -230,9 +230,9 @@ def _losing(both: Kernel, sign: int) -> tuple[Callable[[float], float], float, f
     hits = hits if sign > 0 else tries - hits
     whole = tries[:, 0].sum()
     share = float(hits[:, 0].sum() / whole)
-    if not share > 0:
-        return None
     size = len(hits)
+    if not share > 0 or size < 2:
+        return None
 
     def noise(drop: float) -> float:
         # each success is lost with probability q: the spread of the groups' expectations, and that of the losses

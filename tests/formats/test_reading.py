@@ -86,6 +86,8 @@ LAYOUTS = {
         {},
     ),
     "visor": (["prompts.json"], {}),
+    "paintskills": (["spatial_val.json"], {"skill": "spatial"}),
+    "tise-pa": (["PA_input_captions.pkl"], {}),
 }
 
 

@@ -59,7 +59,7 @@ def fitted_levels(material: Material, panel: Panel) -> tuple[tuple[int, ...], li
     """(the runs that have a score, the levels over them). Lacking for fewer than two, or without any interval."""
     members = tuple(i for i in need_systems(material, 2) if value_of(panel, i) is not None)
     if len(members) < 2:
-        raise Lacking(f"{panel.label}: it needs two runs with a score, and there are {len(members)}.")
+        raise Lacking(f"It needs two runs with a score of {panel.label}, and there are {len(members)}.")
     values = [float(value_of(panel, i) or 0.0) for i in members]
     return members, levels(values, errors(material, panel, members))
 
@@ -76,7 +76,7 @@ def errors(material: Material, panel: Panel, members: tuple[int, ...]) -> np.nda
             return paired_errors(influence)
     halves = [c.half if (c := panel.cells[i]) is not None else None for i in members]
     if any(h is None for h in halves):
-        raise Lacking(f"{panel.label}: runs without an interval tell no step from noise.")
+        raise Lacking(f"Runs whose {panel.label} has no interval tell no step from noise.")
     return np.array(halves, dtype=float) / _Z
 
 
