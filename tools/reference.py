@@ -45,7 +45,7 @@ def controls() -> None:
     """comparison, board and figures."""
     bench("run", "examples/quickstart.toml", "--report", f"{OUT}/comparison")
     size = tomllib.loads(Path("examples/quickstart.toml").read_text())["dataset"]
-    bench("run", *TRAINED, "--dataset", size, "--report", "reports/trained")
+    bench("run", *TRAINED, "--dataset", size, "--report", "runs/trained")
     runs = str(next(p for p in sorted(Path("runs").glob("scenes-test-*")) if any(p.glob("oracle-*"))))
     bench("leaderboard", "pin", f"{OUT}/board.toml", runs)
     bench("leaderboard", f"{OUT}/board.toml", runs, "--out", f"{OUT}/board")
@@ -76,7 +76,7 @@ def fusion(device: str) -> None:
             except WeightsMissing:
                 bench("train", "generator:flow", "--fusion", strategy, "--full", "--steps", str(STEPS), "--seed", seed,
                       "--device", device, "--install")  # fmt: skip
-    bench("run", f"{folder}/systems.toml", "--root", "runs/fusion", "--report", "reports/fusion")
+    bench("run", f"{folder}/systems.toml", "--root", "runs/fusion", "--report", "runs/fusion/report")
     runs = str(next(iter(sorted(Path("runs/fusion").glob("scenes-test-*")))))
     bench("leaderboard", "pin", f"{folder}/board.toml", runs)
     bench("leaderboard", f"{folder}/board.toml", runs, "--out", f"{folder}/board")
