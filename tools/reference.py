@@ -3,7 +3,7 @@
 controls: the runs of examples/quickstart.toml (drawn and judged here, no download), their comparison, their board with
 the trained systems that come with the package, and the README's figure; minutes. fusion: the board of strategies; those
 that BENCH_HOME has no weights of are trained first, which takes a GPU ten minutes and two cores a night. Without a name
-both. Paths are relative to the checkout, so that what is committed names no machine.
+the controls. Paths are relative to the checkout, so that what is committed names no machine.
 """
 
 from __future__ import annotations
@@ -92,5 +92,5 @@ if __name__ == "__main__":
     os.chdir(ROOT)
     if "controls" in (asked.parts or ["controls"]):
         controls()
-    if "fusion" in (asked.parts or ["fusion"]):
+    if "fusion" in asked.parts:
         fusion(asked.device)
