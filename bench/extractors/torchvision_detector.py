@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import UsageError, WeightsMissing, did_you_mean
+from bench.errors import UsageError, WeightsMissing
 from bench.extractors import weights as files
-from bench.extractors.network import Network
-from bench.extractors.weights import ENDINGS, Source
+from bench.extractors.torchvision_weights import TorchvisionNetwork
+from bench.extractors.weights import Source
 from bench.formats.evidence import labels_of
 from bench.formats.evidence_boxes import naming
 from bench.registry import register
@@ -28,7 +28,7 @@ _NOTHING = ("N/A", "__background__")
 
 
 @register("extractor", "torchvision-detector", summary="boxes and masks of COCO's classes by torchvision's detectors")
-class TorchvisionDetector(Network):
+class TorchvisionDetector(TorchvisionNetwork):
     """Images -> detections; Mask R-CNN's with masks.
 
     model: a detector of torchvision.models.detection. weights: an enum name, a file, or none for the model's default.
@@ -63,24 +63,12 @@ class TorchvisionDetector(Network):
         from torchvision import models
 
         detectors = [n for n in models.list_models(module=models.detection) if not n.startswith("keypoint")]
-        if self.model not in detectors:
-            self.unknown_model(self.model, did_you_mean(self.model, detectors))
-        known = models.get_model_weights(self.model)
-        name = "DEFAULT" if self.given is None or self._is_path() else self.given
-        if name not in known.__members__:
-            raise UsageError(
-                f"torchvision knows no weights '{name}' of {self.model}, and there is no such file."
-                f"{did_you_mean(name, known.__members__)}"
-            )
-        return known[name]
+        return self.published(detectors)
 
     @property
     def classes(self) -> Sequence[str]:
         """Name of each label; the first is the background."""
         return self.enum.meta["categories"]
-
-    def _is_path(self) -> bool:
-        return self.given is not None and (self.given.endswith(ENDINGS) or "/" in self.given)
 
     def source(self) -> Source:
         url = self.enum.url

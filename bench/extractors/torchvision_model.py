@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import UsageError, did_you_mean
-from bench.extractors.network import Network
+from bench.errors import UsageError
 from bench.extractors.preprocess import Preprocess
-from bench.extractors.weights import ENDINGS, Source
+from bench.extractors.torchvision_weights import TorchvisionNetwork
+from bench.extractors.weights import Source
 from bench.registry import register
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @register("extractor", "torchvision", summary="penultimate features and logits of a torchvision classifier")
-class Torchvision(Network):
+class Torchvision(TorchvisionNetwork):
     """Images -> features (b, d) and logits (b, classes).
 
     model: a classifier of torchvision.models. weights: an enum name, a file, or none for the model's default enum.
@@ -50,21 +50,9 @@ class Torchvision(Network):
         from torchvision import models
 
         classifiers = models.list_models(module=models)
-        if self.model not in classifiers:
-            self.unknown_model(self.model, did_you_mean(self.model, classifiers))
-        if self.model.startswith("squeezenet"):
+        if self.model in classifiers and self.model.startswith("squeezenet"):
             raise UsageError(f"{self.model} has no last linear layer to take features from; choose another model.")
-        known = models.get_model_weights(self.model)
-        name = "DEFAULT" if self.given is None or self._is_path() else self.given
-        if name not in known.__members__:
-            raise UsageError(
-                f"torchvision knows no weights '{name}' of {self.model}, and there is no such file."
-                f"{did_you_mean(name, known.__members__)}"
-            )
-        return known[name]
-
-    def _is_path(self) -> bool:
-        return self.given is not None and (self.given.endswith(ENDINGS) or "/" in self.given)
+        return self.published(classifiers)
 
     @cached_property
     def recipe(self) -> Preprocess:

@@ -141,8 +141,10 @@ def together(trainings: Sequence[Training], device: str) -> dict[Training, Bench
     On the CPU one after another. On an accelerator a step of each in turn: small networks leave most of it idle.
     """
     errors: dict[Training, BenchError] = {}
-    torch.set_float32_matmul_precision("high")  # a GPU's products in TF32; a CPU's stay as they are
-    groups = [list(trainings)] if torch.device(device).type == "cuda" else [[one] for one in trainings]
+    cuda = torch.device(device).type == "cuda"
+    if cuda:
+        torch.backends.cuda.matmul.allow_tf32 = True
+    groups = [list(trainings)] if cuda else [[one] for one in trainings]
     for group in groups:
         lanes = [(one, iter(one)) for one in group]
         while lanes:
