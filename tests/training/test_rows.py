@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -56,6 +58,16 @@ def test_without_a_bank_no_row_comes_again_and_the_first_show_one_object():
 def test_a_bank_is_rendered_as_it_goes_on_a_processor_and_kept_elsewhere():
     assert source(32, True, 64, "cpu") == Rendered(32, True, 64)
     assert source(32, True, None, "cuda") == Rendered(32, True)
+
+
+def test_a_caption_of_a_row_that_says_the_same_is_not_false():
+    rows = take(Rendered(32, True), FIRST, 6, 6)
+    same = dataclasses.replace(rows, meaning=torch.tensor([1, 2, 3, 3, 4, 4]))
+    same = dataclasses.replace(same, meaning=same.meaning.roll(1))  # now rows 3 and 4, and 5 and 0
+    batch = gan_batch(same)
+    own = (batch.wrong == batch.swapped).all(1).tolist()
+    assert own == [True, True, False, True, True, True], "odd rows, and even ones whose neighbour says the same"
+    assert torch.equal(batch.wrong[2], batch.ids[1])
 
 
 def test_captions_are_cut_at_the_longest_and_lose_no_word():
