@@ -503,5 +503,5 @@ def test_without_prompts_steps_go_by_each_runs_own_interval():
     said = " ".join(t.get_text() for t in figure("history", material_of(pd.DataFrame(rows))).texts).replace("\n", " ")
     assert "better from run 5: +5" in said
     bare = [{k: v for k, v in row.items() if k not in ("low", "high")} for row in rows]
-    with pytest.raises(Lacking, match="without an interval"):
+    with pytest.raises(Lacking, match="no interval tell no step"):
         figure("history", material_of(pd.DataFrame(bare)))
