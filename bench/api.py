@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.reports.board.nouns import Board, BoardSpec
     from bench.reports.comparison.compare import Comparison
     from bench.reports.comparison.findings import Conditions
+    from bench.reports.comparison.ranking_score import RankingScores
     from bench.stats.verdicts import RuleTable
 
 
@@ -158,22 +159,45 @@ def position_rules(paths: Sequence[str | Path], *, detector: str = "", out: str 
     return found
 
 
+def ranking_score(
+    paths: Sequence[str | Path | Run],
+    *,
+    measures: Sequence[str] = (),
+    force: bool = False,
+    out: str | Path | None = None,
+) -> RankingScores:
+    """TISE's ranking score of the systems of these runs, of one or several data sets.
+
+    measures: 'ASPECT=METRIC' or 'ASPECT=METRIC@DATASET' each, instead of TISE's own. With `out`, ranking-score.md,
+    ranking-score.csv and ranking-score.json are written there.
+    """
+    from bench.reports.comparison.ranking_score import ranking_scores
+
+    found = ranking_scores([p if isinstance(p, Run) else str(p) for p in paths], measures=measures, force=force)
+    if out is not None:
+        report(found, out)
+    return found
+
+
 def report(
-    found: Comparison | Conditions | RuleTable, out: str | Path, *, prompts_by: str = "", images: str = "embedded"
-) -> Path:
-    """Write the report of a comparison, or of several by condition, or of rules; returns the path of its index.html
-    (of rules: rules.md)."""
+    found: Comparison | Conditions | RuleTable | RankingScores, out: str | Path, *, prompts_by: str = "",
+    images: str = "embedded",
+) -> Path:  # fmt: skip
+    """Write the report of a comparison, or of several by condition, of rules, or of a ranking score; returns the path
+    of its index.html (of the last two: rules.md, ranking-score.md)."""
     from bench.reports.comparison.findings import Conditions as Several
+    from bench.reports.comparison.ranking_score import RankingScores as Ranked
     from bench.reports.write import write_report
     from bench.reports.write_conditions import write_conditions
     from bench.stats.verdicts import RuleTable as Rules
 
-    if isinstance(found, Rules):
-        from bench.reports.exports.rules import files
+    if isinstance(found, Rules | Ranked):
+        from bench.reports.exports import ranking_score, rules
         from bench.reports.folder import write_folder
 
-        write_folder(Path(out), files(found))
-        return Path(out) / "rules.md"
+        made = rules.files(found) if isinstance(found, Rules) else ranking_score.files(found)
+        write_folder(Path(out), made)
+        return Path(out) / next(name for name in made if name.endswith(".md"))
     if isinstance(found, Several):
         return write_conditions(found, Path(out), by=prompts_by, images=images)
     return write_report(found, Path(out), by=prompts_by, images=images)

@@ -73,6 +73,10 @@ def score(
 @click.option("--rules", is_flag=True, help="Instead: stored detections under the position rules of GenEval, VISOR, "
               "T2I-CompBench, HRS and PaintSkills; one run will do.")  # fmt: skip
 @click.option("--detector", default="", help="With --rules: whose detections, where a run holds those of several.")
+@click.option("--ranking-score", "ranking", is_flag=True, help="Instead: TISE's ranking score, points for the place in "
+              "each measure, summed over aspects; of runs of one or several data sets.")  # fmt: skip
+@click.option("--measure", "measures", multiple=True, metavar="ASPECT=METRIC[@DATASET]",
+              help="With --ranking-score: instead of TISE's measures; repeat for several.")  # fmt: skip
 @images_option
 @click.option(
     "--print",
@@ -86,7 +90,8 @@ def score(
 @json_option
 def compare(
     runs: tuple[str, ...], report: str, root: str, baseline: str | None, by: str, rank_by: str, prompts_by: str,
-    force: bool, rules: bool, detector: str, images: str, form: str, as_json: bool,
+    force: bool, rules: bool, detector: str, ranking: bool, measures: tuple[str, ...], images: str, form: str,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Compare runs, print the table and write the report.
 
@@ -96,15 +101,21 @@ def compare(
 
     With --rules the table has the share of images that each rule is content with, how far the rules agree, what a
     threshold of confidence changes and whether the systems keep their order; --out writes it as rules.md, rules.csv and
-    rules.json.
+    rules.json. With --ranking-score --out writes ranking-score.md, .csv and .json.
     """
     from bench import api
     from bench.cli.naming import report_folder, run_folders
     from bench.reports.exports.data import as_data
 
+    if rules and ranking:
+        raise click.UsageError("--rules and --ranking-score are two tables; give one of them.")
+    if measures and not ranking:
+        raise click.UsageError("--measure names what --ranking-score sums; give that, too.")
     folders = run_folders(runs, root)
     if rules:
         return _rules(folders, report, detector, form, as_json)
+    if ranking:
+        return _ranking_score(folders, report, measures, force, form, as_json)
     if by == _GROUPS:
         return _conditions(folders, report, root, rank_by, prompts_by, force, images, form, as_json)
     comparison = api.compare(folders, baseline=baseline, force=force, by=by, rank_by=rank_by)
@@ -158,6 +169,25 @@ def _rules(folders: Sequence[Path], report: str, detector: str, form: str, as_js
     if page:
         say(f"report: {page}", err=form != "text")
     return 0
+
+
+def _ranking_score(
+    folders: Sequence[Path], report: str, measures: Sequence[str], force: bool, form: str, as_json: bool
+) -> int:
+    """Points for the place in each measure."""
+    from bench import api
+    from bench.reports.exports.ranking_score import printed, ranking_score_data
+
+    found = api.ranking_score(folders, measures=measures, force=force)
+    text = "" if as_json else printed(found, form, ascii_only=not unicode_out())
+    page = str(api.report(found, report)) if report else ""
+    if as_json:
+        print_json({"runs": [str(f) for f in folders], "report": page, **ranking_score_data(found)})
+    else:
+        say(text)
+    if page and not as_json:
+        say(f"report: {page}", err=form != "text")
+    return _not_read(found.broken)
 
 
 def _not_read(broken: Sequence[str]) -> int:

@@ -6,7 +6,10 @@ differences and nothing of the pool's spread, so that adding a system moves no o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from scipy.stats import rankdata
 
 from bench.errors import UsageError
 
@@ -61,3 +64,20 @@ def simultaneous_ends(
         known = (error[i] > 0) | (apart[i] != 0)
         low[i], high[i] = np.where(known, apart[i] - reach, np.nan), np.where(known, apart[i] + reach, np.nan)
     return low, high
+
+
+def ranking_score(scores: np.ndarray, higher: Sequence[bool], aspects: Sequence[str] | None = None) -> np.ndarray:
+    """Systems by measures (s, m) -> (s,) sum over aspects of the mean rank of their measures, the best system of a
+    measure having rank s (TISE's RS: Dinh et al. 2022, arXiv 2112.01398, eq. 6).
+
+    aspects: of each measure; None: each is its own. Ties share their mean rank (the published script leaves them to the
+    order of a directory). Adding a system moves everybody's score: it orders one table and compares no two.
+    """
+    given = np.asarray(scores, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] != len(higher) or not np.isfinite(given).all():
+        raise UsageError(f"scores must be finite (systems, {len(higher)}); got {given.shape}.")
+    names = np.arange(given.shape[1]) if aspects is None else np.asarray(aspects)
+    if len(names) != given.shape[1]:
+        raise UsageError(f"There must be an aspect for each of {given.shape[1]} measures; got {len(names)}.")
+    ranks = rankdata(np.where(np.asarray(higher, dtype=bool), given, -given), axis=0)
+    return np.sum([ranks[:, names == name].mean(1) for name in np.unique(names)], axis=0)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from bench.errors import NotFinite, UsageError
 from bench.functional import rules
 from bench.functional.rules import Clause
-from bench.functional.rules.tise import TISE_ASPECTS
 from bench.types import Detections
 
 
@@ -193,21 +192,3 @@ def test_positional_alignment_needs_a_margin():
     false[1] = torch.tensor([1.0, 0.001])
     assert rules.positional_alignment(image, true, false).tolist() == [True, False]
     assert not rules.positional_alignment(image, false, true).any()
-
-
-def test_ranking_score_counts_ranks():
-    scores = np.array([[1.0, 9.0], [2.0, 5.0], [3.0, 5.0]])
-    assert rules.ranking_score(scores, [True, False]).tolist() == [1 + 1, 2 + 2.5, 3 + 2.5]
-
-
-def test_ranking_score_takes_the_measures_of_an_aspect_together():
-    """Three systems; the first two measures are one aspect: ranks (3, 1), (2, 3), (1, 2) and then 1, 2, 3."""
-    scores = np.array([[9.0, 30.0, 0.1], [8.0, 10.0, 0.2], [7.0, 20.0, 0.3]])
-    found = rules.ranking_score(scores, [True, False, True], ["realism", "realism", "relevance"])
-    assert found.tolist() == [2 + 1, 2.5 + 2, 1.5 + 3]
-    assert rules.ranking_score(scores, [True, False, True]).tolist() == [5, 7, 6]
-    best = np.tile(np.arange(11.0)[:, None], (1, 9))
-    whole = rules.ranking_score(best, [True] * 9, list(TISE_ASPECTS.values()))
-    assert whole[-1] == 6 * 11 and whole[0] == 6, "six aspects, eleven systems"
-    with pytest.raises(UsageError, match="an aspect for each"):
-        rules.ranking_score(scores, [True] * 3, ["one"])

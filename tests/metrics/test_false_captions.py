@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -87,14 +88,10 @@ def test_what_is_false_of_a_sample():
         assert Sample("a", "p", tags={"negatives": odd}).negatives == (odd,), "a text that is no list is one caption"
 
 
-def test_sugarcrepe_from_its_files_to_the_number(tmp_path):
-    """Red and blue pictures, judged by a model that reads colours and ties on anything else."""
-    from PIL import Image
-
-    from bench import api, registry
-    from bench.engine.options import Options
+def colours() -> None:
+    """Registers `colours-for-a-test`, a model that reads red and blue in pictures and texts."""
+    from bench import registry
     from bench.extractors.base import Extractor
-    from bench.study import Study
 
     class Colours(Extractor):
         image_outputs = text_outputs = ("features",)
@@ -112,6 +109,17 @@ def test_sugarcrepe_from_its_files_to_the_number(tmp_path):
             rows = [[1.0 + 9 * ("red" in t), 1.0, 1.0 + 9 * ("blue" in t)] for t in texts]
             return {"features": torch.tensor(rows)}
 
+    registry.register("extractor", "colours-for-a-test", summary="colours")(Colours)
+
+
+def test_sugarcrepe_from_its_files_to_the_number(tmp_path):
+    """Red and blue pictures, judged by a model that reads colours and ties on anything else."""
+    from PIL import Image
+
+    from bench import api
+    from bench.engine.options import Options
+    from bench.study import Study
+
     (tmp_path / "data").mkdir()
     (tmp_path / "pictures").mkdir()
     pairs = [("red", "a red wall", "a blue wall"), ("blue", "a blue wall", "a red wall"),
@@ -120,7 +128,7 @@ def test_sugarcrepe_from_its_files_to_the_number(tmp_path):
         Image.new("RGB", (8, 8), colour).save(tmp_path / "pictures" / f"{i}.png")
     rows = {str(i): {"filename": f"{i}.png", "caption": t, "negative_caption": f} for i, (_, t, f) in enumerate(pairs)}
     (tmp_path / "data" / "swap_att.json").write_text(json.dumps(rows))
-    registry.register("extractor", "colours-for-a-test", summary="colours")(Colours)
+    colours()
     study = Study(
         systems=("real",), dataset=f'sugarcrepe(root="{tmp_path}",split=swap_att,images="{tmp_path / "pictures"}")',
         metrics=tuple(f"pair-accuracy(extractor=colours-for-a-test,ties={t})" for t in ("wrong", "right", "half")),
@@ -128,3 +136,29 @@ def test_sugarcrepe_from_its_files_to_the_number(tmp_path):
     (run,) = api.run(study, options=Options(root=tmp_path / "runs"))
     assert [s.value for s in run.scores] == [0.5, 0.75, 0.625], "right, right, wrong, and a tie"
     assert all(s.n == 4 and s.chance is not None for s in run.scores)
+
+
+def test_tise_from_its_pickle_to_the_number(tmp_path):
+    """The mean over words, not over images: two of 'left' of which one is right, one of 'under' that is."""
+    from PIL import Image
+
+    from bench import api
+    from bench.engine.options import Options
+    from bench.study import Study
+
+    told = {"left": [("1", "red", "red", "blue"), ("2", "red", "blue", "red")], "under": [("1", "blue", "blue", "red")]}
+    rows = {word: [{"caption": f"a {true} dog {word} of a cat", "false_caption": f"a {false} dog {word} of a cat",
+                    "caption_id": n} for n, _, true, false in those] for word, those in told.items()}  # fmt: skip
+    (tmp_path / "PA_input_captions.pkl").write_bytes(pickle.dumps(rows, 2))
+    for word, those in told.items():
+        (tmp_path / "images" / word).mkdir(parents=True)
+        for n, colour, _, _ in those:
+            Image.new("RGB", (8, 8), colour).save(tmp_path / "images" / word / f"{n}.png")
+    colours()
+    study = Study(
+        systems=(f'folder(path="{tmp_path / "images"}",layout=tise)',), dataset=f'tise-pa(root="{tmp_path}")',
+        metrics=("tise-pa(extractor=colours-for-a-test)",),
+    )  # fmt: skip
+    (run,) = api.run(study, options=Options(root=tmp_path / "runs"))
+    (score,) = run.scores
+    assert score.value == pytest.approx((1 / 2 + 1) / 2) and score.n == 3

@@ -1,4 +1,4 @@
-"""Rank intervals."""
+"""Rank intervals, and TISE's ranking score."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.errors import UsageError
-from bench.stats.ranks import rank_intervals, simultaneous_ends, tied_with_best
+from bench.stats.ranks import rank_intervals, ranking_score, simultaneous_ends, tied_with_best
 
 
 def ends(scores: list[float], half: float) -> tuple[np.ndarray, np.ndarray]:
@@ -72,3 +72,48 @@ def test_a_copy_is_not_ranked_apart():
     draws[:, 1], values[1] = draws[:, 0], values[0]
     low, high = simultaneous_ends(values, draws)
     assert np.isnan(low[0, 1]) and rank_intervals(low, high)[0] == (2, 3) == rank_intervals(low, high)[1]
+
+
+# ---- TISE's ranking score --------------------------------------------------------------------------------------------
+
+
+def test_ranking_score_counts_ranks():
+    scores = np.array([[1.0, 9.0], [2.0, 5.0], [3.0, 5.0]])
+    assert ranking_score(scores, [True, False]).tolist() == [1 + 1, 2 + 2.5, 3 + 2.5]
+
+
+def test_ranking_score_takes_the_measures_of_an_aspect_together():
+    """Three systems; the first two measures are one aspect: ranks (3, 1), (2, 3), (1, 2) and then 1, 2, 3."""
+    scores = np.array([[9.0, 30.0, 0.1], [8.0, 10.0, 0.2], [7.0, 20.0, 0.3]])
+    found = ranking_score(scores, [True, False, True], ["realism", "realism", "relevance"])
+    assert found.tolist() == [2 + 1, 2.5 + 2, 1.5 + 3]
+    assert ranking_score(scores, [True, False, True]).tolist() == [5, 7, 6]
+    with pytest.raises(UsageError, match="an aspect for each"):
+        ranking_score(scores, [True] * 3, ["one"])
+
+
+PUBLISHED = {
+    "GAN-CLS": (8.1, 192.09, 10, 5.31, 5.71, 2.46, 51.13, 2.51, 32.79, 7),
+    "StackGAN": (15.5, 53.44, 9.1, 9.24, 9.9, 3.36, 29.09, 2.41, 34.33, 11.5),
+    "AttnGAN": (33.79, 36.9, 50.56, 47.13, 49.78, 5.04, 20.92, 1.82, 40.08, 29),
+    "DM-GAN": (45.63, 28.96, 66.98, 55.77, 58.11, 5.22, 17.48, 1.71, 42.83, 41),
+    "CPGAN": (59.64, 50.68, 69.08, 81.86, 83.83, 6.38, 20.07, 2.07, 43.28, 43),
+    "DF-GAN": (30.45, 21.05, 42.44, 37.85, 40.19, 5.12, 14.39, 1.96, 40.39, 31.5),
+    "AttnGAN + CL": (36.85, 26.93, 57.52, 47.45, 49.33, 4.92, 19.92, 1.72, 43.92, 37),
+    "DM-GAN + CL": (46.61, 22.6, 70.36, 58.68, 61.05, 5.09, 15.5, 1.66, 49.06, 51.5),
+    "DALLE-Mini": (19.82, 62.9, 48.72, 26.64, 27.9, 4.1, 23.83, 2.31, 47.39, 23.5),
+    "AttnGAN++": (54.63, 26.58, 72.48, 67.83, 69.97, 6.01, 15.43, 1.57, 47.75, 56),
+    "Real-Images": (51.25, 2.62, 83.54, 90.02, 91.19, 8.63, 0.0, 1.05, 100.0, 65),
+}
+"""IS*, FID, RP, SOA-C, SOA-I, O-IS, O-FID, CA, PA and RS: ranking_scores/results/coco_benchmark_results.txt of
+VinAIResearch/tise-toolbox."""
+
+
+def test_ranking_score_is_that_of_the_published_table():
+    table = np.array(list(PUBLISHED.values()))
+    aspects = ["realism"] * 2 + ["relevance"] + ["objects"] * 2 + ["fidelity"] * 2 + ["counting", "position"]
+    names = ("IS*", "FID", "RP", "C", "I", "O-IS", "O-FID", "CA", "PA")
+    higher = [name not in ("FID", "O-FID", "CA") for name in names]
+    assert ranking_score(table[:, :-1], higher, aspects).tolist() == table[:, -1].tolist()
+    turned = ranking_score(table[:, :-1], [not h for h in higher], aspects)
+    assert turned.tolist() == (6 * 12 - table[:, -1]).tolist(), "ranks the other way round give what is left of 6 x 12"

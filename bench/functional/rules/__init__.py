@@ -29,7 +29,7 @@ from bench.functional.rules.positions import PUBLISHED, STORED, Verdicts, judged
 from bench.functional.rules.preferences import OVER_PROMPTS, PREFERENCE_TIES, preference_accuracy, preference_pairs
 from bench.functional.rules.questions import ancestors, counted_answers, dsg, tifa, vqa_score
 from bench.functional.rules.soa import soa
-from bench.functional.rules.tise import counting_rmse, positional_alignment, ranking_score
+from bench.functional.rules.tise import counting_rmse, positional_alignment
 from bench.functional.rules.visor import VISOR_SPREAD, visor
 
 __all__ = [
@@ -69,7 +69,6 @@ __all__ = [
     "positional_alignment",
     "preference_accuracy",
     "preference_pairs",
-    "ranking_score",
     "soa",
     "three_in_one",
     "tifa",

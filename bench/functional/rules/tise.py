@@ -1,4 +1,7 @@
-"""TISE's alignment scores (Dinh et al. 2022, arXiv 2112.01398): positional alignment, counting alignment, ranking."""
+"""TISE's alignment scores (Dinh et al. 2022, arXiv 2112.01398): positional alignment, counting alignment.
+
+Its ranking score is `bench.stats.ranks.ranking_score`.
+"""
 
 from __future__ import annotations
 
@@ -30,29 +33,3 @@ def counting_rmse(labels: Sequence[str], wanted: Mapping[str, int]) -> float:
         raise UsageError("The prompt states no number, so that counts cannot be judged.")
     found = Counter(labels)
     return float(np.sqrt(np.mean([(found[c] - n) ** 2 for c, n in wanted.items()])))
-
-
-TISE_ASPECTS = {
-    "IS*": "realism", "FID": "realism", "RP": "relevance", "SOA-C": "objects", "SOA-I": "objects", "O-IS": "fidelity",
-    "O-FID": "fidelity", "CA": "counting", "PA": "position",
-}  # fmt: skip
-"""TISE's measures and the aspect that each is of; the two of one aspect share its rank."""
-
-
-def ranking_score(scores: np.ndarray, higher: Sequence[bool], aspects: Sequence[str] | None = None) -> np.ndarray:
-    """Systems by measures (s, m) -> (s,) sum over aspects of the mean rank of their measures, the best system of a
-    measure having rank s (RS, eq. 6).
-
-    aspects: of each measure; None: each is its own. Ties share their mean rank (the published script leaves them to the
-    order of a directory). Adding a system moves everybody's score: it orders one table and compares no two.
-    """
-    from scipy.stats import rankdata
-
-    given = np.asarray(scores, dtype=np.float64)
-    if given.ndim != 2 or given.shape[1] != len(higher) or not np.isfinite(given).all():
-        raise UsageError(f"scores must be finite (systems, {len(higher)}); got {given.shape}.")
-    names = np.arange(given.shape[1]) if aspects is None else np.asarray(aspects)
-    if len(names) != given.shape[1]:
-        raise UsageError(f"There must be an aspect for each of {given.shape[1]} measures; got {len(names)}.")
-    ranks = rankdata(np.where(np.asarray(higher, dtype=bool), given, -given), axis=0)
-    return np.sum([ranks[:, names == name].mean(1) for name in np.unique(names)], axis=0)

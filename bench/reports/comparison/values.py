@@ -123,11 +123,11 @@ def chosen_row(comparison: Comparison, metric: str = "") -> Row | None:
 
 def row_called(metric: str, rows: Sequence[Row], wanted: str = "") -> Row:
     """The row of a metric's name, alias, text form, label or `metric.output`; UsageError names the nearest."""
-    names = {name: r for r in reversed(rows) for name in _names(r)}
+    names = {name: r for r in reversed(rows) for name in names_of(r)}
     if metric not in names:
         raise UsageError(f"No metric of these runs is called '{metric}'{wanted}.{did_you_mean(metric, names)}")
     return names[metric]
 
 
-def _names(row: Row) -> tuple[str, ...]:
+def names_of(row: Row) -> tuple[str, ...]:
     return (row.metric, row.title, row.card.name, row.label, f"{row.metric}.{row.output.name}")

@@ -6,27 +6,22 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
 from bench.errors import UsageError
+from bench.reports.exports.tables import WIDTH, Table, aligned, marked_down
 from bench.reports.numbers import number
-from bench.reports.words import cell_word, clean, display_width, escaped, wrapped
+from bench.reports.words import cell_word, clean, escaped, wrapped
 from bench.stats.verdicts import RuleTable
 
-WIDTH = 100
 FORMS = ("text", "markdown", "csv", "json")
 _SHOWN = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Thresholds of the sweep that tables show; CSV and JSON have all."""
-_NAME = 28
 FIELDS = (
     "table", "system", "rule", "other_rule", "threshold", "value", "low", "high", "rank", "best_rank", "worst_rank",
     "n", "prompts",
 )  # fmt: skip
-
-Table = tuple[str, list[str], list[list[str]]]
-"""Title, heads, rows; the first column is a name."""
 
 
 def printed(found: RuleTable, form: str = "text", *, ascii_only: bool = False) -> str:
@@ -138,53 +133,18 @@ def _rank(found: RuleTable, i: int, j: int) -> str:
 
 def _text(found: RuleTable, ascii_only: bool) -> str:
     parts = ["\n".join(w for line in sentences(found) for w in wrapped(clean(line), WIDTH, " "))]
-    parts += [_aligned(table) for table in _tables(found)]
+    parts += [aligned(table) for table in _tables(found)]
     text = "\n\n".join(parts)
     if not ascii_only:
         return text
     return text.replace("\N{EN DASH}", "-").replace("\N{MINUS SIGN}", "-")
 
 
-def _aligned(table: Table) -> str:
-    title, heads, rows = table
-    names = [[heads[0]], *(wrapped(clean(row[0]), _NAME) or [""] for row in rows)]
-    first = max([display_width(part) for name in names for part in name], default=0)
-    columns = [[heads[j], *(row[j] for row in rows)] for j in range(1, len(heads))]
-    lines: list[str] = [*wrapped(clean(title), WIDTH, " ")]
-    for block in _fitting(columns, first):
-        widths = [max(display_width(c) for c in column) for column in block]
-        for at, name in enumerate(names):
-            cells = [" " * (w - display_width(c[at])) + c[at] for c, w in zip(block, widths, strict=True)]
-            lines.append("  ".join([name[0] + " " * (first - display_width(name[0])), *cells]).rstrip())
-            lines += name[1:]
-    return "\n".join(lines)
-
-
-def _fitting(columns: Sequence[list[str]], first: int) -> list[list[list[str]]]:
-    """Columns in blocks that fit the width beside the names."""
-    blocks: list[list[list[str]]] = [[]]
-    used = first
-    for column in columns:
-        need = 2 + max(display_width(c) for c in column)
-        if blocks[-1] and used + need > WIDTH:
-            blocks.append([])
-            used = first
-        blocks[-1].append(column)
-        used += need
-    return blocks
-
-
 def _markdown(found: RuleTable) -> str:
     parts = ["## One set of evidence under five position rules", "\n".join(f"- {escaped(s)}" for s in sentences(found))]
-    for title, heads, rows in _tables(found):
-        lines = [_piped([escaped(h) for h in heads]), _piped(["---", *("---:" for _ in heads[1:])])]
-        lines += [_piped([escaped(c) for c in row]) for row in rows]
-        parts += [f"### {escaped(title)}", "\n".join(lines)]
+    for table in _tables(found):
+        parts += marked_down(table)
     return "\n\n".join(parts)
-
-
-def _piped(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _csv(found: RuleTable) -> str:

@@ -1,0 +1,55 @@
+"""Plain tables of names and numbers: aligned for the terminal, and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.reports.words import clean, display_width, escaped, wrapped
+
+WIDTH = 100
+_NAME = 28
+
+Table = tuple[str, list[str], list[list[str]]]
+"""Title, heads, rows; the first column is a name."""
+
+
+def aligned(table: Table) -> str:
+    """Lines of at most `WIDTH` columns, in as many blocks as that asks for."""
+    title, heads, rows = table[0], [clean(h) for h in table[1]], table[2]
+    names = [[heads[0]], *(wrapped(clean(row[0]), _NAME) or [""] for row in rows)]
+    first = max([display_width(part) for name in names for part in name], default=0)
+    columns = [[heads[j], *(row[j] for row in rows)] for j in range(1, len(heads))]
+    lines: list[str] = [*wrapped(clean(title), WIDTH, " ")]
+    for block in _fitting(columns, first):
+        widths = [max(display_width(c) for c in column) for column in block]
+        for at, name in enumerate(names):
+            cells = [" " * (w - display_width(c[at])) + c[at] for c, w in zip(block, widths, strict=True)]
+            lines.append("  ".join([name[0] + " " * (first - display_width(name[0])), *cells]).rstrip())
+            lines += name[1:]
+    return "\n".join(lines)
+
+
+def _fitting(columns: Sequence[list[str]], first: int) -> list[list[list[str]]]:
+    """Columns in blocks that fit the width beside the names."""
+    blocks: list[list[list[str]]] = [[]]
+    used = first
+    for column in columns:
+        need = 2 + max(display_width(c) for c in column)
+        if blocks[-1] and used + need > WIDTH:
+            blocks.append([])
+            used = first
+        blocks[-1].append(column)
+        used += need
+    return blocks
+
+
+def marked_down(table: Table) -> list[str]:
+    """A heading and a table."""
+    title, heads, rows = table
+    lines = [_piped([escaped(h) for h in heads]), _piped(["---", *("---:" for _ in heads[1:])])]
+    lines += [_piped([escaped(c) for c in row]) for row in rows]
+    return [f"### {escaped(title)}", "\n".join(lines)]
+
+
+def _piped(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
