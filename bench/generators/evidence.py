@@ -53,6 +53,10 @@ class OfEvidence(Generator):
             )
 
     def identity(self) -> Mapping[str, Any]:
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> Mapping[str, Any]:
         """The images where their digests are stated, else the files."""
         refs = sorted({(r.sample, r.k, r.frame, r.digest) for one in self._read for r in one.refs})
         if refs and all(ref[3] for ref in refs):

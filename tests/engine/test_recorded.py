@@ -314,3 +314,12 @@ def test_a_run_of_evidence_resumes_from_what_it_has(made):
     second = imported(root, exported / "csv", metrics_of("geneval"), label="twice")
     assert first.path == second.path
     assert dataclasses.replace(second, provenance=first.provenance) == first
+
+
+def test_the_files_are_identified_once_and_not_for_each_image(made, monkeypatch):
+    from bench.generators import evidence
+
+    real, sizes = evidence.digest, []
+    monkeypatch.setattr(evidence, "digest", lambda value: sizes.append(len(value)) or real(value))
+    imported(made[0], made[2] / "csv", metrics_of("geneval"), label="once")
+    assert sizes.count(12) <= 2, "all rows are digested when the run is planned, not once more for each of 12 images"
