@@ -112,7 +112,8 @@ class Told:
 def verify(name: str, root: str | None, as_json: bool) -> int:
     """Say everything that is wrong with the files of NAME (parameters allowed): one sentence a kind, counted.
 
-    Exit code 0 when a run can use it (what was mended is told), 5 when something is missing or refused.
+    Exit code 0 when a run can use it (what was mended is told), 5 when something is missing or refused, or is not the
+    published file: a run reads that one all the same, and says so.
     """
     from bench.datasets.verifying import verify as verified
 
@@ -126,8 +127,7 @@ def verify(name: str, root: str | None, as_json: bool) -> int:
     else:
         for one in found.findings:
             say(f"{'refused' if one.refused else 'handled'}: {one.sentence}")
-        say(f"{found.dataset}: {found.samples} samples{' in ' + found.root if found.root else ''}, "
-            f"{'usable' if found.usable else 'not usable as it is'}")  # fmt: skip
+        say(f"{found.dataset}: {found.samples} samples{' in ' + found.root if found.root else ''}, {found.verdict}")
     return EXIT_FINE if found.usable else EXIT_INCOMPLETE
 
 

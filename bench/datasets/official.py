@@ -87,8 +87,18 @@ class Official(Referenced):
         return ", ".join(f"{k}={v}" for k, v in self.chosen.items()) or "all"
 
     def notes(self) -> list[str]:
-        """What was mended or left out while the files were read."""
-        return list(self.reading.log.handled)
+        """What was mended or left out while the files were read, and which of them are not the published ones."""
+        return [*self.reading.log.handled, *self.other_files()]
+
+    def other_files(self) -> list[str]:
+        """A sentence for each file that was read and has another sha256 than the card states."""
+        from bench.formats.fetching import checked  # the network's modules, which few readers need
+
+        log = Findings()
+        for file, found, expected in checked(self.plugin_name, self.reading.root, self.reading.found):
+            if not found.startswith(expected):
+                log.add("wrong-digest", file, f"{found[:16]}... where {expected[:16]}... is expected")
+        return log.refused
 
     # ---- what `bench data verify` asks ----
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,8 +33,16 @@ class Verified:
 
     @property
     def usable(self) -> bool:
-        """Whether a run can use it."""
+        """Whether a run can use it as what it is called."""
         return not any(f.refused for f in self.findings) and self.samples > 0
+
+    @property
+    def verdict(self) -> str:
+        """The end of a sentence."""
+        if self.usable:
+            return "usable"
+        others = {f.kind for f in self.findings if f.refused} == {"wrong-digest"} and self.samples > 0
+        return "readable, but not the published files" if others else "not usable as it is"
 
 
 def opened(text: str, root: str | None = None) -> Any:
@@ -59,7 +67,8 @@ def verify(text: str, root: str | None = None) -> Verified:
             log.add("unreadable", name, message)
         count = 0 if log.refused else sum(1 for _ in dataset)
     if place is not None:
-        log.take(_of_files(name, place))
+        chosen = set(parse(text).params) - {"root"}
+        log.take(_of_files(name, place, dataset.reading.found if chosen and hasattr(dataset, "reading") else None))
     return Verified(text, str(place or ""), count, tuple(log.all()))
 
 
@@ -70,13 +79,14 @@ def _place(dataset: Any, name: str) -> Path | None:
     return Path(dataset.root) if name in ("coco", "coco-30k") else None
 
 
-def _of_files(name: str, place: Path) -> Iterator[Finding]:
-    """Digests of what the card names, and names in archives that lie beside."""
+def _of_files(name: str, place: Path, read: Collection[Path] | None) -> Iterator[Finding]:
+    """Digests of what the card names (of what was read, where a part of the data set is asked for), and names in
+    archives that lie beside."""
     log = Findings()
+    for file, found, expected in checked(name, place, read):
+        if not found.startswith(expected):
+            log.add("wrong-digest", file, f"{found[:16]}... where {expected[:16]}... is expected")
     if place.is_dir():
-        for file, found, expected in checked(name, place):
-            if not found.startswith(expected):
-                log.add("wrong-digest", file, f"{found[:16]}... where {expected[:16]}... is expected")
         for path in sorted(p for p in place.iterdir() if is_archive(p)):
             try:
                 bad = [m for m in members(path) if m.unsafe]

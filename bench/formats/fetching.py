@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -221,15 +221,19 @@ def _unpacking(archive: Path) -> Path:
 # ---- what is here against what is known ------------------------------------------------------------------------------
 
 
-def checked(name: str, root: Path) -> Iterable[tuple[str, str, str]]:
-    """(file, sha256 here, sha256 expected) of the card's files that are below a root and whose digest is known."""
+def checked(name: str, root: Path, read: Collection[Path] | None = None) -> Iterable[tuple[str, str, str]]:
+    """(file, sha256 here, sha256 expected) of the card's files that are below a root (or are it) and whose digest is
+    known; of those that were read alone, where that is given."""
     known: Mapping[str, str] = places.pins(name)
     for one in card(name).get("files", ()):
         if one.get("archive"):
             continue
         expected = str(one.get("sha256", "")) or known.get(str(one["path"]), "")
-        path = next((root / p for p in (one["path"], *one.get("also", ())) if (root / p).is_file()), None)
-        if expected and path is not None:
+        names = [str(p) for p in (one["path"], *one.get("also", ()))]
+        path = next((root / p for p in names if (root / p).is_file()), None)
+        if root.is_file() and root.name in {Path(p).name for p in names}:
+            path = root
+        if expected and path is not None and (read is None or path in read):
             with contextlib.suppress(BenchError, OSError):
                 found = sha256(path)
                 same = found.startswith(expected) or same_text(path, expected)

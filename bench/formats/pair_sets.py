@@ -147,12 +147,17 @@ def read_soa(reading: Reading, labels: Sequence[str]) -> Iterator[Sample]:
     if folder is None:
         return
     files = {p.stem.split("_")[1]: p for p in sorted(folder.glob("label_*_*.pkl"))}
-    for at, label in enumerate(COCO):
-        if labels and label not in labels:
-            continue
+    wanted = [(at, label) for at, label in enumerate(COCO) if not labels or label in labels]
+    lacking = [f"label_{at:02d}_*.pkl" for at, _ in wanted if f"{at:02d}" not in files]
+    if lacking:
+        counts = f"{len(wanted)} lists in {folder} and {len(lacking)} are not there"
+        told = f"soa expects {counts}, the first is {lacking[0]}"
+        get = "`bench data fetch soa --allow-download` gets them, or `soa(label=NAME)` takes one class"
+        reading.log.add("missing-file", "captions", f"{told}: {get}.")
+    reading.found.update(files.values())
+    for at, label in wanted:
         path = files.get(f"{at:02d}")
         if path is None:
-            reading.log.add("missing-file", "captions", reading.absent(f"captions/label_{at:02d}_*.pkl"))
             continue
         if canonical(path.stem.split("_", 2)[2]) != label:
             reading.log.add("bad-value", reading.short(path), f"its name, whose number is that of {label}")

@@ -35,6 +35,8 @@ class Reading:
     def __init__(self, name: str, root: str | Path) -> None:
         self.name, self.root = name, Path(root).expanduser()
         self.log = Findings()
+        self.found: set[Path] = set()
+        """Files and folders that a reader asked for and got."""
         self._texts: dict[Path, str] = {}
         self._described = {str(one["path"]): one for one in card(name).get("files", ())}
 
@@ -43,11 +45,14 @@ class Reading:
     def find(self, *candidates: str) -> Path | None:
         """The first of these relative names that exists (patterns allowed); the root itself where it is such a file."""
         if self.root.is_file():
-            return self.root if any(Path(c).suffix == self.root.suffix for c in candidates) else None
+            fits = any(Path(c).suffix == self.root.suffix for c in candidates)
+            self.found.update([self.root] if fits else [])
+            return self.root if fits else None
         for one in candidates:
             found = sorted(self.root.glob(one)) if any(sign in one for sign in "*?[") else [self.root / one]
             there = next((path for path in found if path.exists()), None)
             if there is not None:
+                self.found.add(there)
                 return there
         return None
 

@@ -80,7 +80,33 @@ def test_verify_a_good_one(geneval, capsys):
     code, out, _ = told(capsys, "verify", "geneval", "--root", geneval)
     lines = out.splitlines()
     assert code == 5 and "refused: evaluation_metadata.jsonl has the sha256" in lines[0], "it is not the official file"
-    assert [line.split(":")[0] for line in lines[1:3]] == ["handled", "handled"] and "not usable" in lines[-1]
+    assert [line.split(":")[0] for line in lines[1:3]] == ["handled", "handled"]
+    assert lines[-1].endswith(", readable, but not the published files")
+
+
+def test_a_run_says_that_a_file_is_not_the_published_one(geneval, capsys):
+    from bench.datasets.prompt_benchmarks import GenEval
+
+    for root in (geneval, geneval / "evaluation_metadata.jsonl"):
+        (note,) = GenEval(str(root)).notes()
+        assert note.startswith("evaluation_metadata.jsonl has the sha256 ") and "another release" in note
+        code, out, _ = told(capsys, "verify", "geneval", "--root", root)
+        assert code == 5 and f"refused: {note}\n" in out, "verify and a run say the same"
+
+
+def test_what_was_not_asked_for_is_not_held_against_it(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    for split in ("swap_obj", "swap_att"):
+        row = {"filename": "1.jpg", "caption": "a dog by a cat", "negative_caption": "a cat by a dog"}
+        (tmp_path / "data" / f"{split}.json").write_text(json.dumps({"0": row}))
+    wrong = {}
+    for text in ("sugarcrepe(split=swap_obj)", "sugarcrepe"):
+        found = json.loads(told(capsys, "verify", text, "--root", tmp_path, "--json")[1])["findings"]
+        wrong[text] = [f["file"] for f in found if f["kind"] == "wrong-digest"]
+    assert wrong == {
+        "sugarcrepe(split=swap_obj)": ["data/swap_obj.json"],
+        "sugarcrepe": ["data/swap_att.json", "data/swap_obj.json"],
+    }
 
 
 def test_verify_counts_everything_in_one_sentence_each(tmp_path, capsys):

@@ -82,7 +82,8 @@ def test_files_as_people_have_them(tmp_path):
     before = GenEval(str(tmp_path)).identity()
     (tmp_path / "evaluation_metadata.jsonl").write_bytes(b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"))
     dataset = GenEval(str(tmp_path))
-    assert kinds(dataset) == {"bom": (1, False), "crlf": (4, False)} and len(dataset.notes()) == 2
+    assert kinds(dataset) == {"bom": (1, False), "crlf": (4, False)}
+    assert len(dataset.notes()) == 3 and "sha256" in dataset.notes()[2], "nor is it the published file"
     assert dataset.identity() == before, "what is read is the same"
 
 
