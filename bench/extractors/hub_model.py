@@ -149,10 +149,14 @@ class HubModel(Extractor):
 
     @cached_property
     def _processor(self) -> Any:
+        with _quiet(), self._sentences(self.folder):
+            return self._prepared()
+
+    def _prepared(self) -> Any:
+        """What turns images and texts into inputs, from the folder."""
         from transformers import AutoProcessor
 
-        with _quiet(), self._sentences(self.folder):
-            return AutoProcessor.from_pretrained(str(self.folder), local_files_only=True)
+        return AutoProcessor.from_pretrained(str(self.folder), local_files_only=True)
 
     def network(self, folder: Path, kind: torch.dtype) -> tuple[Any, Mapping[str, Any]]:
         """The network, and what of its weights was not in the files."""

@@ -4,13 +4,14 @@ BLIP's VQA, ViLT, BLIP-2, LLaVA and every other model that takes an image with a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.extractors.hub_model import HubModel, weighed
+from bench.extractors.sentence_model import MPNET, Nearest, has_choices
 from bench.extractors.vqa_asking import Asking, answers_of, asked_of, chance, of_choices, of_yes, shares
 from bench.extractors.vqa_models import Answering, of_model
 from bench.formats.model_folders import configuration
@@ -31,8 +32,9 @@ class Vqa(HubModel):
 
     model: a folder or owner/name of the hub. template: words around a question of yes or no (or around the prompt),
     with {} for it. probability: pair, P(yes) / (P(yes) + P(no)), or all, P(yes) among all tokens (default: pair for
-    questions, all for prompts). choose=false: questions with choices are answered freely. longest: tokens of a free
-    answer. at_once: questions a forward pass.
+    questions, all for prompts). choose=false: questions with choices are answered freely, and the answer is brought to
+    the nearest choice by the embeddings of `sentences`, as TIFA does (none: it stays as it is). longest: tokens of a
+    free answer. at_once: questions a forward pass.
     """
 
     plugin_name = "vqa"
@@ -41,17 +43,27 @@ class Vqa(HubModel):
 
     def __init__(
         self, model: str = "Salesforce/blip-vqa-base", revision: str = "", ask: str = "questions", template: str = "",
-        probability: str = "", choose: bool = True, longest: int = 16, at_once: int = 1,
+        probability: str = "", choose: bool = True, sentences: str | None = MPNET, longest: int = 16, at_once: int = 1,
     ) -> None:  # fmt: skip
         super().__init__(model, revision, at_once)
         self.asking = Asking(str(ask), str(template), str(probability), bool(choose))
+        self.nearest = Nearest(None if choose else sentences, "vqa")
+        self.judges = self.nearest.judges
+        self._limits = False
         self.longest = max(1, int(longest))
         self.image_outputs = ("logits",) if self.asking.ask == "prompt" else ("answers",)
         self.query = "prompt" if self.asking.ask == "prompt" else "answers"
         self.answering: Answering | None = None
 
+    def attach(self, label: str, evidence: str, samples: Iterable[Sample]) -> None:
+        self._limits = not self.asking.choose and has_choices(samples)
+
+    def problems(self) -> list[str]:
+        return [*super().problems(), *(self.nearest.problems() if self._limits else ())]
+
     def identity(self) -> Mapping[str, Any]:
-        return {**super().identity(), **self.asking.identity(), "longest": self.longest}
+        told = {**super().identity(), **self.asking.identity(), "longest": self.longest}
+        return {**told, **self.nearest.identity()} if self._limits else told
 
     # ---- the model ----
 
@@ -102,4 +114,5 @@ class Vqa(HubModel):
         free = model.free([(seen[at], q.text) for at, q in by["free"]])
         for (at, q), text in zip(by["free"], free, strict=True):
             found[at][q.id] = (text, None)
-        return [answers_of({q.id: one[q.id] for q in some}) for one, some in zip(found, asked, strict=True)]
+        every = [answers_of({q.id: one[q.id] for q in some}) for one, some in zip(found, asked, strict=True)]
+        return [self.nearest.limited(one, some) for one, some in zip(every, asked, strict=True)]

@@ -15,6 +15,7 @@ import torch
 
 from bench.errors import BenchError, DataError, Incomplete, UsageError, did_you_mean
 from bench.extractors.base import Extractor
+from bench.extractors.sentence_model import MPNET, Nearest, has_choices
 from bench.formats.evidence import Evidence, Index, by_names, labels_of, read_all
 from bench.formats.evidence_boxes import OUTSIDE, naming
 from bench.formats.evidence_told import answered
@@ -30,6 +31,8 @@ class Recorded(Extractor):
     """`path`: a file, or a folder of them; `{label}` in it stands for the run's label; default: what `bench data
     import` gave to the run. `by`: who computed it (with `threshold`, its own, where known): it picks one of several
     that a folder holds, and states it for a file that does not. `outside`: clip, keep or refuse boxes beyond the image.
+    `sentences`: an answer that is none of its question's choices becomes the nearest of them by this model, as TIFA
+    does; none: it stays, and is not right.
 
     Scores of evidence whose maker is stated are of one protocol, whatever file holds it; of an unknown maker, the
     file's sha256 is the protocol.
@@ -38,10 +41,12 @@ class Recorded(Extractor):
     of_rows: ClassVar[bool] = True
     batch_size = 64
 
-    def __init__(self, path: str = "", by: str = "", threshold: str = "", outside: str = "clip") -> None:
+    def __init__(self, path: str = "", by: str = "", threshold: str = "", outside: str = "clip",
+                 sentences: str | None = MPNET) -> None:  # fmt: skip
         if outside not in OUTSIDE:
             raise UsageError(f"recorded has no rule outside={outside}.{did_you_mean(str(outside), OUTSIDE)}")
         self.path, self.by, self.threshold, self.outside = str(path), str(by), str(threshold), str(outside)
+        self.nearest = Nearest(sentences, "recorded")
         self.label, self.given = "", ""
         self.samples: tuple[Sample, ...] = ()
         self.names: Mapping[str, str] = {}
@@ -99,7 +104,8 @@ class Recorded(Extractor):
 
     def identity(self) -> Mapping[str, Any]:
         files = {name: one.sha256 for name, one in self.evidence.items()}
-        return {"files": files, "by": self.by, "outside": self.outside, "names": digest(dict(self.names))}
+        told = {"files": files, "by": self.by, "outside": self.outside, "names": digest(dict(self.names))}
+        return {**told, **self.nearest.identity()} if "answers" in files and has_choices(self.samples) else told
 
     def protocol(self) -> Mapping[str, Any]:
         found: dict[str, Any] = {"outside": self.outside}
@@ -107,6 +113,8 @@ class Recorded(Extractor):
             by = one.stated.get("by") or self.by
             threshold = self.threshold or one.stated.get("threshold", "")
             found[name] = {"by": by, "threshold": threshold} if by else {"sha256": one.sha256}
+        if "answers" in found and has_choices(self.samples):
+            found["answers"] |= self.nearest.protocol()
         return found
 
     def remarks(self, rows: Sequence[ImageRow]) -> list[str]:
@@ -146,8 +154,9 @@ class Recorded(Extractor):
         if name == "detections":
             return one.row(at, row.size, self._name, self.outside)
         if name == "answers":
-            answers, lacking = answered(one.row(at), sample.questions if sample else ())
-            return None if lacking else answers
+            asked = sample.questions if sample else ()
+            answers, lacking = answered(one.row(at), asked)
+            return None if lacking else self.nearest.limited(answers, asked)
         return np.asarray(one.row(at))
 
     def _stacked(self, name: str, rows: list[Any]) -> Any:

@@ -15,7 +15,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +26,7 @@ from PIL import Image
 
 from bench.errors import Incomplete
 from bench.extractors.base import Extractor
+from bench.extractors.sentence_model import MPNET, Nearest, has_choices
 from bench.extractors.vqa_asking import Asking, answers_of, asked_of, chance, of_choices, of_yes
 from bench.extractors.vqa_replies import Said, read_reply
 from bench.formats.http_calls import Calls, Terms, endpoint_of, header_of, key_of, lacking
@@ -52,7 +53,9 @@ class VqaHttp(Extractor):
     vqascore; needs logprobs).
 
     `url`: the server, its /v1, or the whole address. `model`: its name there. `template`: words around a question of
-    yes or no (or around the prompt), with {}. `logprobs`: ask for the probabilities of first tokens, where the server
+    yes or no (or around the prompt), with {}. `choose`: the server is asked to name one of a question's choices; false:
+    it answers freely, and `sentences` bring that to the nearest choice, as TIFA does (none: it stays as it is).
+    `logprobs`: ask for the probabilities of first tokens, where the server
     knows them. `side`: longest side of the image that is sent, larger ones are reduced. `detail`: of image_url, where
     given. `key_env`: the environment variable with the key, none for no key; `key_header`: the header that takes it.
     `timeout`: seconds of one exchange; `total_timeout`: of a call with all its tries. `retries` with waits that begin
@@ -64,12 +67,15 @@ class VqaHttp(Extractor):
 
     def __init__(
         self, url: str, model: str, ask: str = "questions", template: str = "", choose: bool = True,
-        logprobs: bool = False, longest: int = 16, side: int = 1024, detail: str = "", revision: str = "",
-        key_env: str | None = "OPENAI_API_KEY", key_header: str = "Authorization", timeout: float = 120.0,
-        total_timeout: float = 900.0, retries: int = 5, backoff: float = 1.0, rate: float = 0.0, concurrency: int = 4,
+        sentences: str | None = MPNET, logprobs: bool = False, longest: int = 16, side: int = 1024, detail: str = "",
+        revision: str = "", key_env: str | None = "OPENAI_API_KEY", key_header: str = "Authorization",
+        timeout: float = 120.0, total_timeout: float = 900.0, retries: int = 5, backoff: float = 1.0, rate: float = 0.0,
+        concurrency: int = 4,
     ) -> None:  # fmt: skip
         self.url, self.named, self.declared = str(url), str(model), str(revision)
         self.asking = Asking(str(ask), str(template), "", bool(choose))
+        self.nearest = Nearest(None if choose else sentences, "vqa-http")
+        self.judges, self._limits = self.nearest.judges, False
         self.logprobs, self.longest, self.side, self.detail = bool(logprobs), int(longest), int(side), str(detail)
         self.key_env, self.key_header = str(key_env or ""), str(key_header)
         self.timeout, self.total_timeout, self.retries = float(timeout), float(total_timeout), int(retries)
@@ -82,6 +88,9 @@ class VqaHttp(Extractor):
         self._stopped, self._in_a_row = "", 0
 
     # ---- before anything is sent ----
+
+    def attach(self, label: str, evidence: str, samples: Iterable[Sample]) -> None:
+        self._limits = not self.asking.choose and has_choices(samples)
 
     @property
     def endpoint(self) -> str:
@@ -104,7 +113,7 @@ class VqaHttp(Extractor):
             found.append(f"detail={brief(self.detail)} is unknown; give low, high or auto.")
         if self.asking.ask == "prompt" and not self.logprobs:
             found.append("vqa-http(ask=prompt) gives probabilities, which the server says with logprobs=true alone.")
-        return found
+        return found + (self.nearest.problems() if self._limits else [])
 
     def identity(self) -> Mapping[str, Any]:
         """The declared revision, or the address without its scheme; what is asked; how the image is sent."""
@@ -112,6 +121,7 @@ class VqaHttp(Extractor):
         return {
             **what, "model": self.named, **self.asking.identity(), "words": digest(WORDS), "logprobs": self.logprobs,
             "longest": self.longest, "side": self.side, "detail": self.detail,
+            **(self.nearest.identity() if self._limits else {}),
         }  # fmt: skip
 
     @property
@@ -198,7 +208,9 @@ class VqaHttp(Extractor):
     def _row(self, got: Sequence[tuple[Question | None, Said]]) -> Any:
         if self.asking.ask == "prompt":
             return self.asking.odds(*got[0][1].yes_no())
-        return answers_of({q.id: self._answer(q, said) for q, said in got if q is not None})
+        asked = [(q, said) for q, said in got if q is not None]
+        told = answers_of({q.id: self._answer(q, said) for q, said in asked})
+        return self.nearest.limited(told, [q for q, _ in asked])
 
     def _answer(self, question: Question, said: Said) -> tuple[str, float | None]:
         kind = self.asking.kind(question)

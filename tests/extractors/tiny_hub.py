@@ -118,6 +118,20 @@ def vilt(folder: Path, seed: int = 0, answers: tuple[str, ...] = ("yes", "no", "
     return folder
 
 
+def sentences(folder: Path, seed: int = 0, kind: str = "mpnet") -> Path:
+    """A sentence model of two narrow layers: MPNet as all-mpnet-base-v2 is one, or BERT."""
+    import transformers as t
+
+    tokens = bert(extra=("<s>", "</s>", "<pad>", "<unk>", "<mask>", "pale", "dark", "black", "yellow"))
+    small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+             "vocab_size": len(tokens), "max_position_embeddings": 40}  # fmt: skip
+    kinds = {"mpnet": (t.MPNetConfig, t.MPNetModel), "bert": (t.BertConfig, t.BertModel)}
+    config, model = kinds[kind]
+    shaken(model, config(**small), seed).save_pretrained(folder)
+    tokens.save_pretrained(folder)
+    return folder
+
+
 TEMPLATE = (
     "{% for m in messages %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image> {% else %}"
     "question : {{ c['text'] }} {% endif %}{% endfor %}{% endfor %}{% if add_generation_prompt %}answer :{% endif %}"
