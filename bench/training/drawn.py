@@ -28,15 +28,24 @@ def figures(draw: Draw, images: int, split: str = "val") -> dict[str, float]:
     ones, several = prompts(split, images)
     entries = [*ones, *several]
     found = detect(draw([caption(e.scene, e.variant) for e in entries], list(range(len(entries)))))
-    single = list(zip(found[: len(ones)], ones, strict=True))
-    many = list(zip(found[len(ones) :], several, strict=True))
+    each = [judged(f, e.scene) for f, e in zip(found, entries, strict=True)]
     return {
-        "colour": _mean([f.colours == (e.scene.objects[0].colour,) for f, e in single]),
-        "shape": _mean([f.shapes == (e.scene.objects[0].shape,) for f, e in single]),
-        "binding": _mean([_bound(f, e.scene) for f, e in many]),
-        "relation": _mean([_bound(f, e.scene) and _related(f, e.scene) for f, e in many]),
+        **{name: _mean([one[name] for one in each[: len(ones)]]) for name in ("colour", "shape")},
+        **{name: _mean([one[name] for one in each[len(ones) :]]) for name in ("binding", "relation")},
         "unreadable": _mean([not f.readable for f in found]),
     }
+
+
+def judged(found: Found, scene: Scene) -> dict[str, bool]:
+    """What is right in one image: colour and shape of a single object, binding and relation of two related ones;
+    nothing of other scenes."""
+    if len(scene.objects) == 1:
+        only = scene.objects[0]
+        return {"colour": found.colours == (only.colour,), "shape": found.shapes == (only.shape,)}
+    if scene.relations and len(scene.objects) == 2:
+        bound = _bound(found, scene)
+        return {"binding": bound, "relation": bound and _related(found, scene)}
+    return {}
 
 
 @functools.cache
