@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from gate_rates import Rng, Scores, trial
+from gate_rates import BATCH, PASS, Rng, Scores, trials
 
 import bench.api as api
 from bench import registry, store
@@ -92,7 +92,7 @@ class Planted:
 
 
 def planted(
-    shop: Workshop, system: str, trials: int, seed: int, *, shares: Sequence[float] = SHARES, runs: int = 4
+    shop: Workshop, system: str, count: int, seed: int, *, shares: Sequence[float] = SHARES, runs: int = 4
 ) -> tuple[Audit, list[Planted]]:
     """A system's repeats under the audit, and its planted defects under the gate."""
     rng = np.random.default_rng(seed)
@@ -110,12 +110,12 @@ def planted(
         worst = [fall.sample in touched for fall in item.falls]
         found.append(Planted(
             name, p, -(item.delta or 0.0), item.margin or 0.0, *(v.outcome for v in verdicts), (sum(worst), len(worst)),
-            _resampled(repeats[0], other, trials, rng),
+            _resampled(repeats[0], other, count, rng),
         ))  # fmt: skip
-    return audited([store.load(r.path) for r in repeats], policy, drops=(1.0,), trials=trials, seed=seed), found
+    return audited([store.load(r.path) for r in repeats], policy, drops=(1.0,), trials=count, seed=seed), found
 
 
-def _resampled(before: Run, after: Run, trials: int, rng: Rng) -> float:
+def _resampled(before: Run, after: Run, count: int, rng: Rng) -> float:
     """Prompts drawn again from two runs of unequal image seeds, with a margin of exactly the loss between them."""
     tables = [store.samples(r.path).sort_values("sample") for r in (before, after)]
     old, new = (t[f"{MATCH}:score"].to_numpy(dtype=float)[:, None] for t in tables)
@@ -123,10 +123,10 @@ def _resampled(before: Run, after: Run, trials: int, rng: Rng) -> float:
     if loss <= 0:
         return float("nan")
     told = []
-    for _ in range(trials):
-        rows = rng.integers(len(old), size=len(old))
-        told.append(trial([Scores(old[rows], new[rows])], [loss], rng).outcomes[0] != "pass")
-    return float(np.mean(told))
+    for start in range(0, count, BATCH):
+        drawn = rng.integers(len(old), size=(min(BATCH, count - start), len(old)))
+        told.append(trials([[Scores(old[rows], new[rows])] for rows in drawn], [loss], rng)[0][:, 0] != PASS)
+    return float(np.mean(np.concatenate(told)))
 
 
 # ---- scenarios -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """How often the gate's statistics are wrong, by drawing: simulated models, and real scores dealt anew.
 
 A trial draws a baseline and a run, compares every metric of the family as `bench gate run` does (bounds, exchange
-within prompts, step-down over the maximum) and keeps each outcome. Drops are planted into the first metric alone.
+within prompts, step-down over the maximum; `bench.stats.trials` does it for many trials at once) and keeps each
+outcome. Drops are planted into the first metric alone.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.stats.kernels import Cells, kernel
-from bench.stats.noninferiority import Exchanged, bounds, judged, seen_from, worse
-from bench.types import Estimator
+from bench.stats.kernels import Cells
+from bench.stats.noninferiority import bounds, seen_from
+from bench.stats.trials import PASS, REGRESSED, Drawn, outcomes
 
-PERMUTATIONS = 500
+BATCH = 50
+"""Trials that are judged at once."""
+PRINTED = 500
+"""Unchanged trials whose printed drop is planted into as many others as there are trials."""
 DESIGN = 3.3
 """Errors of the difference that a margin is set to: an unchanged run passes one comparison in 95 % (docs/gate.md)."""
 Rng = np.random.Generator
-MEAN, RATIO = Estimator("mean", ("x",)), Estimator("ratio", ("x", "y"))
 
 
 @dataclass(frozen=True)
@@ -30,35 +33,32 @@ class Scores:
     after: np.ndarray
 
     @property
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numerators and denominators (n, 1, 2) by prompt, the run first: a mean, or a ratio of two sums."""
+        both = np.stack([self.after, self.before], axis=-1)  # (n, r, 2), of a ratio (n, r, 2, 2)
+        above, below = (both, np.ones_like(both)) if both.ndim == 3 else (both[:, :, 0], both[:, :, 1])
+        return above.sum(1)[:, None], below.sum(1)[:, None]
+
+    @property
     def cells(self) -> Cells:
-        """As the gate pairs them, the run first."""
-        n, repeats = self.before.shape[:2]
-        both = np.stack([self.after, self.before], axis=-1).reshape(n * repeats, -1, 2)
-        groups = np.repeat(np.arange(n), repeats)
-        if both.shape[1] == 1:
-            made = kernel(MEAN, {"x": both[:, 0]}, groups)
-        else:
-            made = kernel(RATIO, {"x": both[:, 0], "y": both[:, 1]}, groups)
-        assert isinstance(made, Cells)
-        return made
+        """As the gate pairs them."""
+        return Cells(*self.sums, self.before.shape[0] * self.before.shape[1])
 
 
-@dataclass(frozen=True)
-class Told:
-    """What one trial ends as, by metric, and what the gate prints of the first."""
-
-    outcomes: tuple[str, ...]
-    seen_from: float
-
-
-def trial(family: Sequence[Scores], margins: Sequence[float], rng: Rng) -> Told:
-    """One comparison of a family."""
-    cells = [one.cells for one in family]
-    p, reach = worse([Exchanged(c, 1, np.arange(c.groups) if c.labels is None else np.asarray(c.labels))
-                      for c in cells], permutations=PERMUTATIONS, seed=int(rng.integers(1 << 30)))  # fmt: skip
-    found = [bounds(c, 1) for c in cells]
-    outcomes = tuple(judged(b.low, m, float(v)) for b, m, v in zip(found, margins, p, strict=True))
-    return Told(outcomes, seen_from(cells[0], 1, margins[0], reach))
+def trials(
+    families: Sequence[Sequence[Scores]], margins: Sequence[float], rng: Rng, *, printed: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """((T, m) outcomes of T families; printed: (T,) what the gate prints of each one's first metric as seen from)."""
+    drawn = []
+    for i, margin in enumerate(margins):
+        above, below = (np.stack(part) for part in zip(*(family[i].sums for family in families), strict=True))
+        drawn.append(Drawn(above, below, np.full(len(families), above.shape[1]), 1, margin))
+    told, reach = outcomes(drawn, rng)
+    if not printed:
+        return told, np.empty(0)
+    seed = int(rng.integers(1 << 30))  # else all trials of the page had the resampling error of one
+    seen = [seen_from(f[0].cells, 1, margins[0], float(r), seed=seed) for f, r in zip(families, reach, strict=True)]
+    return told, np.array(seen)
 
 
 # ---- simulated models ----------------------------------------------------------------------------------------------
@@ -156,44 +156,53 @@ class Rates:
     """Worse by the drop that was printed of an unchanged trial, each by its own, and called regressed."""
 
 
-def simulated(model: Model, prompts: int, trials: int, seed: int) -> Rates:
+def simulated(model: Model, prompts: int, count: int, seed: int) -> Rates:
     """The rates of a model at a number of prompts."""
     rng = np.random.default_rng([seed, prompts])
     wide = model.draw(rng, 40_000, 0.0)
     margins = [DESIGN * bounds(one.cells, 1).sd / prompts**0.5 for one in wide]
-    return rates(model.name, prompts, margins, lambda drop: model.draw(rng, prompts, drop), trials, rng)
+    return rates(model.name, prompts, margins, lambda _, drop: model.draw(rng, prompts, drop), count, rng)
 
 
 def rates(
-    name: str, prompts: int, margins: Sequence[float], draw: Callable[[float], list[Scores]], trials: int, rng: Rng
+    name: str, prompts: int, margins: Sequence[float], draw: Callable[[int, float], list[Scores]], count: int, rng: Rng
 ) -> Rates:
-    """Unchanged trials, trials worse by the margin, and trials worse by what the gate says it sees."""
-    same = [trial(draw(0.0), margins, rng) for _ in range(trials)]
-    lower = [trial(draw(margins[0]), margins, rng) for _ in range(trials)]
-    printed = np.array([t.seen_from for t in same])
-    found = [trial(draw(drop), margins, rng) for drop in printed[np.isfinite(printed)]]
+    """Unchanged trials, trials worse by the margin, and trials worse by what the gate says it sees. draw: the number of
+    the trial, from which alone it may know which models are compared, and the drop."""
+
+    def told(planned: Sequence[tuple[int, float]], printed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        found = []
+        for start in range(0, len(planned), BATCH):
+            some = [draw(number, drop) for number, drop in planned[start : start + BATCH]]
+            found.append(trials(some, margins, rng, printed=start < printed))
+        return np.concatenate([t for t, _ in found]), np.concatenate([s for _, s in found])
+
+    same, printed = told([(i, 0.0) for i in range(count)], PRINTED)
+    lower, _ = told([(i, margins[0]) for i in range(count)])
+    own = [(i, float(drop)) for i, drop in enumerate(printed) if np.isfinite(drop)]
+    found, _ = told([own[i % len(own)] for i in range(count)])
     return Rates(
-        name, prompts, len(margins), trials, float(np.mean(["regressed" in t.outcomes for t in same])),
-        float(np.mean([set(t.outcomes) == {"pass"} for t in same])),
-        float(np.mean([t.outcomes[0] != "pass" for t in lower])), float(np.nanmedian(printed)) / margins[0],
-        float(np.mean([t.outcomes[0] == "regressed" for t in found])),
+        name, prompts, len(margins), count, float((same == REGRESSED).any(1).mean()),
+        float((same == PASS).all(1).mean()), float((lower[:, 0] != PASS).mean()),
+        float(np.nanmedian(printed)) / margins[0], float((found[:, 0] == REGRESSED).mean()),
     )  # fmt: skip
 
 
 # ---- real scores ---------------------------------------------------------------------------------------------------
 
 
-def dealt(name: str, tables: Sequence[Sequence[np.ndarray]], trials: int, seed: int) -> Rates:
+def dealt(name: str, tables: Sequence[Sequence[np.ndarray]], count: int, seed: int) -> Rates:
     """Rates on scores of real images. tables: of each model (or pair of models), each metric's (n, k) scores of k
     images a prompt.
 
-    A trial takes one table, deals each prompt's images anew to a baseline and a run, so that nothing is between them,
-    and draws prompts with replacement. Margins are `DESIGN` errors, mean over the tables.
+    A trial takes one table (all in turn: the drop that was printed of one is planted into the same), deals each
+    prompt's images anew to a baseline and a run, so that nothing is between them, and draws prompts with replacement.
+    Margins are `DESIGN` errors, mean over the tables.
     """
     rng = np.random.default_rng(seed)
 
-    def draw(drop: float) -> list[Scores]:
-        metrics = tables[int(rng.integers(len(tables)))]
+    def draw(number: int, drop: float) -> list[Scores]:
+        metrics = tables[number % len(tables)]
         prompts, images = metrics[0].shape
         half, rows = images // 2, rng.integers(prompts, size=prompts)
         order = np.argsort(rng.random((prompts, images)), axis=1)
@@ -204,6 +213,7 @@ def dealt(name: str, tables: Sequence[Sequence[np.ndarray]], trials: int, seed: 
             made.append(Scores(mixed_up[:, :half], mixed_up[:, half : 2 * half] - lower))
         return made
 
-    sds = np.mean([[bounds(one.cells, 1).sd for one in draw(0.0)] for _ in range(50)], axis=0)
+    looks = 5 * len(tables)
+    sds = np.mean([[bounds(one.cells, 1).sd for one in draw(i, 0.0)] for i in range(looks)], axis=0)
     prompts = tables[0][0].shape[0]
-    return rates(name, prompts, [DESIGN * sd / prompts**0.5 for sd in sds], draw, trials, rng)
+    return rates(name, prompts, [DESIGN * sd / prompts**0.5 for sd in sds], draw, count, rng)

@@ -158,13 +158,12 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
     candidate for one, and the command fails once.
     """
     from bench.cli.naming import run_folders
-    from bench.errors import EXIT_REGRESSED, UsageError
+    from bench.errors import EXIT_INCOMPLETE, EXIT_NOT_COMPARABLE, EXIT_REGRESSED, BenchError, UsageError
     from bench.regression import baseline as files
-    from bench.regression import forms
     from bench.regression.gate import gate as judge
     from bench.regression.policy import policy_at
     from bench.regression.report import report
-    from bench.regression.verdict import plain
+    from bench.regression.verdict import plain, unjudged
 
     found = run_folders(runs, values["root"])
     if len(found) != 1:
@@ -173,17 +172,18 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
         raise UsageError("A baseline was named twice; each is held against once.")
     rules = policy_at(values["policy"])
     home = Path(values["folder"])
-    absent = [name for name in names if not files.path_of(home, name).is_file()]
-    if absent:
-        return _candidates(found[0], absent, home)
-    held = [files.read(home, name) for name in names]
-    verdict = judge(found[0], held, rules, home=home)
     target = Path(values["verdict"] or Path(values["root"]) / "gates" / f"{'+'.join(names)}.json")
-    forms.write(verdict, target, forms.as_json(verdict))
-    if values["junit"]:
-        forms.write(verdict, Path(values["junit"]), forms.junit(verdict, strict=values["strict"]))
-    if values["summary"]:
-        _append(Path(values["summary"]), forms.summary(verdict))
+    absent = [name for name in names if not files.path_of(home, name).is_file()]
+    try:
+        if absent:
+            raise _candidates(found[0], absent, home)
+        held = [files.read(home, name) for name in names]
+        verdict = judge(found[0], held, rules, home=home)
+    except BenchError as error:
+        if error.exit_code in (EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE):
+            _write(unjudged(found[0], names, rules, error), target, values)
+        raise
+    _write(verdict, target, values)
     page = report(verdict, found[0], held, home, Path(values["report"])) if values["report"] else None
     if as_json:
         print_json(plain(verdict))
@@ -279,17 +279,31 @@ def _rate(rate: Any) -> str:
     return f"{100 * rate.share:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
-def _candidates(run: Path, names: list[str], home: Path) -> int:
-    """The first time: a baseline of the run, to be committed by who wants it."""
-    from bench.errors import EXIT_INCOMPLETE
+def _candidates(run: Path, names: list[str], home: Path) -> Exception:
+    """The first time: a baseline of the run, to be committed by who wants it; what is to be told about it."""
+    from bench.errors import Incomplete
     from bench.regression import baseline as files
 
+    lines = []
     for name in names:
         written = files.write(files.candidate(run, name, "first candidate, written by the gate", home), home)
         told = " and ".join(map(str, written))
-        say(f"There was no baseline '{name}': this run was written as its candidate. Nothing was judged; if it is "
-            f"what later runs are to be held against, commit {told}.", err=True)  # fmt: skip
-    return EXIT_INCOMPLETE
+        lines.append(
+            f"There was no baseline '{name}': this run was written as its candidate. Nothing was judged; if it is what "
+            f"later runs are to be held against, commit {told}."
+        )
+    return Incomplete(*lines)
+
+
+def _write(verdict: Any, target: Path, values: dict[str, Any]) -> None:
+    """The verdict's files: before the command ends with the code of any verdict."""
+    from bench.regression import forms
+
+    forms.write(verdict, target, forms.as_json(verdict))
+    if values["junit"]:
+        forms.write(verdict, Path(values["junit"]), forms.junit(verdict, strict=values["strict"]))
+    if values["summary"]:
+        _append(Path(values["summary"]), forms.summary(verdict))
 
 
 def _append(path: Path, text: str) -> None:

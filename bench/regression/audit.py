@@ -1,17 +1,18 @@
 """How often the gate is wrong: repeats of one model held against each other, resampled, as they are and with a drop.
 
-A trial takes two different repeats, draws prompts with replacement, exchanges the two on each of them by a coin, so
-that nothing but noise is between them whatever these two repeats happen to differ by, and judges one against the other
-by the policy's margins. Without a drop every 'regressed' is a false alarm. With one, planted into a single blocking
-metric, the share of trials that do not pass and the share that are called regressed are the power. A drop of zeros and
-ones turns so many successes into failures; other scores are lowered.
+A trial takes two different repeats (all pairs in turn), draws prompts with replacement, exchanges the two on each of
+them by a coin, so that nothing but noise is between them whatever these two repeats happen to differ by, and judges one
+against the other by the policy's margins. Without a drop every 'regressed' is a false alarm. With one, planted into a
+single blocking metric, the share of trials that do not pass and the share that are called regressed are the power. A
+drop of zeros and ones turns so many successes into failures; other scores are lowered. Where it is the drop that the
+gate prints, each pair has the one that is printed of it.
 """
 
 from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,13 @@ from bench.regression.policy import BLOCKING, MARGIN_SD, Policy, Rule
 from bench.reports.comparison.differences import Refused
 from bench.reports.comparison.nouns import System
 from bench.stats.kernels import Cells
-from bench.stats.noninferiority import Exchanged, bounds, judged, seen_from, worse
+from bench.stats.noninferiority import Exchanged, bounds, loses, seen_from, worse
+from bench.stats.trials import INCONCLUSIVE, PASS, REGRESSED, Drawn, outcomes
 from bench.types import Run
 
-TRIALS, PERMUTATIONS = 400, 500
+TRIALS = 2000
+BATCH = 50
+"""Trials that are judged at once."""
 DROPS = (0.5, 1.0, 2.0)
 """Of the margin."""
 
@@ -50,7 +54,7 @@ class Power:
     metric: str
     label: str
     drop: float
-    """In units of the metric."""
+    """In units of the metric; mean over the pairs."""
     margins: float
     """The same in margins; 0 where it is the drop that the gate says it sees."""
     not_passed: Rate
@@ -82,6 +86,11 @@ class _Judge:
     sign: int
     margin: float
 
+    @property
+    def names(self) -> np.ndarray:
+        """(G,) labels of its prompts."""
+        return np.arange(self.both.groups) if self.both.labels is None else np.asarray(self.both.labels, dtype=str)
+
 
 def audited(
     repeats: Sequence[Run | Baseline], policy: Policy, *, drops: Sequence[float] = DROPS, trials: int = TRIALS,
@@ -101,10 +110,16 @@ def audited(
     if not pairs:
         raise UsageError(f"Nothing that blocks can be resampled: {'; '.join(dict.fromkeys(left_out)) or 'no metric'}.")
     rng = np.random.default_rng(seed)
-    told = [_trial(pairs, policy, rng, None, 0.0, advance) for _ in range(trials)]
-    alarms = _rate(["regressed" in t for t in told])
-    unsure = _rate(["regressed" not in t and "inconclusive" in t for t in told])
-    power = [_power(pairs, policy, rng, at, drop, trials, advance) for at, drop in _planned(pairs, drops)]
+    told = _trials(pairs, policy, rng, trials, advance)
+    alarms = _rate((told == REGRESSED).any(1))
+    unsure = _rate((told == INCONCLUSIVE).any(1) & (told != REGRESSED).all(1))
+    power = []
+    for at, margins in itertools.product(range(len(pairs[0])), (*drops, 0.0)):
+        one = _power(pairs, policy, rng, at, margins, trials, advance)
+        if one is None:
+            left_out.append(f"{pairs[0][at].label}: so few prompts call no drop a regression in 80 %")
+        else:
+            power.append(one)
     first = pairs[0]
     return Audit(
         len(runs), first[0].both.groups, tuple(j.label for j in first), alarms, unsure, tuple(power),
@@ -144,73 +159,89 @@ def _margin(rule: Rule, both: Cells, sign: int) -> float:
     return rule.margin if rule.margin is not None else (rule.margin_sd or MARGIN_SD) * bounds(both, sign).sd
 
 
-def _planned(pairs: Sequence[Sequence[_Judge]], drops: Sequence[float]) -> Iterator[tuple[int, float]]:
-    """(metric, drop in margins), 0 for the drop that the gate itself says it sees."""
-    for at in range(len(pairs[0])):
-        yield from ((at, drop) for drop in (*drops, 0.0))
-
-
 def _power(
     pairs: Sequence[Sequence[_Judge]], policy: Policy, rng: np.random.Generator, at: int, margins: float, trials: int,
     advance: Callable[[], None],
-) -> Power:  # fmt: skip
+) -> Power | None:  # fmt: skip
+    """margins: 0 for the drop that the gate itself says it sees; None where it sees none."""
+    if margins:
+        drops = [margins * pair[at].margin for pair in pairs]
+    else:
+        drops = [_seen(pair, at, policy.alpha) for pair in pairs]
+        pairs = [pair for pair, drop in zip(pairs, drops, strict=True) if np.isfinite(drop)]
+        drops = [drop for drop in drops if np.isfinite(drop)]
+    if not pairs:
+        return None
+    told = _trials(pairs, policy, rng, trials, advance, at, drops)[:, at]
     one = pairs[0][at]
-    drop = margins * one.margin if margins else float(np.mean([_seen(pair, at, policy.alpha) for pair in pairs]))
-    told = [_trial(pairs, policy, rng, at, drop, advance)[at] for _ in range(trials)]
-    passed, found = _rate([t != "pass" for t in told]), _rate([t == "regressed" for t in told])
-    return Power(one.metric, one.label, drop, margins, passed, found)
+    return Power(one.metric, one.label, float(np.mean(drops)), margins, _rate(told != PASS), _rate(told == REGRESSED))
 
 
 def _seen(judges: Sequence[_Judge], at: int, alpha: float) -> float:
     """The drop that the gate prints as detectable of one pair."""
-    _, reach = worse([Exchanged(j.both, j.sign, np.arange(j.both.groups)) for j in judges], alpha=alpha)
+    labels = _labels(judges)
+    _, reach = worse([Exchanged(j.both, j.sign, np.searchsorted(labels, j.names)) for j in judges], alpha=alpha)
     return seen_from(judges[at].both, judges[at].sign, judges[at].margin, reach, alpha=alpha)
 
 
-def _trial(
-    pairs: Sequence[Sequence[_Judge]], policy: Policy, rng: np.random.Generator, at: int | None, drop: float,
-    advance: Callable[[], None],
-) -> list[str]:  # fmt: skip
-    """The outcome of each blocking metric in one trial."""
-    judges = pairs[int(rng.integers(len(pairs)))]
-    labels = sorted({label for j in judges for label in (j.both.labels if j.both.labels is not None else ())})
-    drawn, coins = rng.integers(len(labels), size=len(labels)), rng.random(len(labels)) < 0.5
-    place = {label: i for i, label in enumerate(labels)}
-    family, found = [], []
+def _trials(
+    pairs: Sequence[Sequence[_Judge]], policy: Policy, rng: np.random.Generator, trials: int,
+    advance: Callable[[], None], at: int | None = None, drops: Sequence[float] = (),
+) -> np.ndarray:  # fmt: skip
+    """(trials, m) outcomes of each blocking metric; the pairs have equally many, the first ones one more."""
+    found = []
+    for i, judges in enumerate(pairs):
+        left = trials // len(pairs) + (i < trials % len(pairs))
+        while left > 0:
+            count = min(left, BATCH)
+            family = _drawn(judges, count, rng, at, drops[i] if at is not None else 0.0)
+            found.append(outcomes(family, rng, alpha=policy.alpha)[0])
+            left -= count
+            for _ in range(count):
+                advance()
+    return np.concatenate(found)
+
+
+def _drawn(
+    judges: Sequence[_Judge], count: int, rng: np.random.Generator, at: int | None, drop: float
+) -> list[Drawn]:  # fmt: skip
+    """The metrics of one pair on prompts drawn again, the two exchanged by a coin on each; `at` worse by the drop."""
+    labels = _labels(judges)
+    rows, coins = rng.integers(len(labels), size=(count, len(labels))), rng.random((count, len(labels))) < 0.5
+    family = []
     for i, judge in enumerate(judges):
-        own = np.full(len(labels), -1)
-        own[[place[label] for label in judge.both.labels]] = np.arange(judge.both.groups)  # type: ignore[union-attr]
-        rows = own[drawn]
-        there = np.flatnonzero(rows >= 0)
-        above, below = (_exchanged(part[rows[there]], coins[there])
-                        for part in (judge.both.numerators, judge.both.denominators))  # fmt: skip
-        both = Cells(above, below, len(there), there)
-        family.append(Exchanged(_lowered(both, judge.sign, drop, rng) if i == at else both, judge.sign, there))
-    p, _ = worse(family, permutations=PERMUTATIONS, seed=int(rng.integers(1 << 30)))
-    for judge, one, value in zip(judges, family, p, strict=True):
-        found.append(judged(bounds(one.both, one.sign).low, judge.margin, float(value), alpha=policy.alpha))
-    advance()
-    return list(found)
+        place = np.searchsorted(labels, judge.names)
+        there = np.zeros(len(labels), dtype=bool)
+        there[place] = True
+        sums = []
+        for part in (judge.both.numerators, judge.both.denominators):
+            whole = np.zeros((len(labels), *part.shape[1:]))
+            whole[place] = part
+            sums.append(np.where(coins[:, :, None, None], whole[rows][..., ::-1], whole[rows]))
+        above, below = sums
+        if i == at:
+            above[..., 0] = _lowered(judge, above[..., 0], below[..., 0], drop, rng)
+        family.append(Drawn(above, below, there[rows].sum(1), judge.sign, judge.margin))
+    return family
 
 
-def _exchanged(sums: np.ndarray, coins: np.ndarray) -> np.ndarray:
-    """(G, C, 2) with the two systems in each other's place where the coin says so."""
-    return np.where(coins[:, None, None], sums[..., ::-1], sums)
+def _labels(judges: Sequence[_Judge]) -> np.ndarray:
+    """All prompts of a pair, sorted."""
+    return np.unique(np.concatenate([j.names for j in judges]))
 
 
-def _lowered(both: Cells, sign: int, drop: float, rng: np.random.Generator) -> Cells:
-    """The run (system 0) worse by `drop` on average."""
-    above, below = both.numerators.copy(), both.denominators
-    hits = above[..., 0]
-    share = hits.sum() / max(below[..., 0].sum(), 1)
-    if np.isin(hits, (0.0, 1.0)).all() and (below == 1).all() and sign > 0 and share > 0:
-        above[..., 0] = hits * (rng.random(hits.shape) >= min(1.0, drop / share))
-    else:
-        above[..., 0] = hits - sign * drop * below[..., 0]
-    return Cells(above, below, both.rows, both.labels)
+def _lowered(judge: _Judge, above: np.ndarray, below: np.ndarray, drop: float, rng: np.random.Generator) -> np.ndarray:
+    """(T, G, C) numerators of a run that is worse by `drop` on average."""
+    if not loses(judge.both, judge.sign):
+        return above - judge.sign * drop * below
+    hits = above if judge.sign > 0 else below - above
+    share = hits.sum((1, 2)) / np.maximum(below.sum((1, 2)), 1)
+    lost = np.minimum(1.0, drop / np.maximum(share, 1e-12))
+    kept = rng.binomial(hits.astype(int), 1 - lost[:, None, None]).astype(np.float64)
+    return kept if judge.sign > 0 else below - kept
 
 
-def _rate(hits: Sequence[bool]) -> Rate:
+def _rate(hits: np.ndarray) -> Rate:
     from bench.stats.bootstrap import wilson
 
     low, high = wilson(int(np.sum(hits)), len(hits))

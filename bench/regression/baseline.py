@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import discretion, store
-from bench.errors import StoreError, UsageError, did_you_mean
+from bench.errors import NotComparable, StoreError, UsageError, did_you_mean
 from bench.spec import canonical
 from bench.types import Run, contribution
 
@@ -182,7 +182,8 @@ def _text(head: Mapping[str, Any], lines: Sequence[str]) -> str:
 
 
 def read(folder: str | Path, name: str) -> Baseline:
-    """A baseline; UsageError where there is none, StoreError for one that was edited, cut or is of a newer version."""
+    """A baseline; UsageError where there is none, StoreError for one that was edited or cut, NotComparable for one of a
+    newer version."""
     path = path_of(folder, name)
     if not path.is_file():
         there = names(folder)
@@ -195,7 +196,10 @@ def read(folder: str | Path, name: str) -> Baseline:
     if not isinstance(version, int):
         raise StoreError(f"{path} is no baseline: it states no version.")
     if version > FORMAT:
-        raise StoreError(f"{path} is of baseline format {version} and this version reads up to {FORMAT}; update it.")
+        raise NotComparable(
+            f"{path} is of baseline format {version} and this version reads up to {FORMAT}; update text-image-bench, "
+            "or set the baseline again with this version."
+        )
     try:
         inside = data.pop("table", None)
         lines = _side_lines(path, data["rows"]) if inside is None else [_line(row) for row in inside]

@@ -282,7 +282,8 @@ def _item(case: _Case, p: float, reach: float, policy: Policy) -> Item:
 
 def _seen_from(case: _Case, reach: float, alpha: float) -> float:
     if case.both is None:
-        return detectable(case.bounds.error, case.margin, reach, alpha=alpha)
+        blocks = case.bounds.groups
+        return detectable(case.bounds.error, case.margin, reach, freedom=blocks - 1, alpha=alpha) if blocks else np.nan
     return seen_from(case.both, case.one.sign, case.margin, reach, alpha=alpha)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import (
@@ -12,7 +13,9 @@ from bench.errors import (
     EXIT_INCONCLUSIVE,
     EXIT_NOT_COMPARABLE,
     EXIT_REGRESSED,
+    BenchError,
 )
+from bench.regression.policy import Policy
 
 Outcome = Literal["pass", "regressed", "inconclusive", "not comparable", "incomplete"]
 EXITS: dict[str, int] = {
@@ -80,7 +83,7 @@ class Finding:
     """What was found before any statistic: a collapse, missing images, broken prompts."""
 
     kind: str
-    """collapse, failures, coverage, severity, same images, note."""
+    """collapse, failures, coverage, severity, same images, note; baseline, where one could not be read."""
     outcome: Outcome
     text: str
     falls: tuple[Fall, ...] = ()
@@ -119,6 +122,16 @@ class Verdict:
         """What the shell sees."""
         outcome = self.outcome
         return EXIT_FINE if outcome == "inconclusive" and self.inconclusive == "warn" else EXITS[outcome]
+
+
+def unjudged(run: Path, baselines: Sequence[str], policy: Policy, error: BenchError) -> Verdict:
+    """What is written where a failure ends a gate before it judged anything: its sentences."""
+    apart = error.exit_code == EXIT_NOT_COMPARABLE
+    findings = () if apart else tuple(Finding("baseline", "incomplete", text) for text in error.messages)
+    return Verdict(
+        run.name, str(run), "", "", tuple(baselines), (), findings, (), policy.alpha, policy.inconclusive,
+        error.messages if apart else (),
+    )  # fmt: skip
 
 
 def plain(verdict: Verdict) -> dict[str, Any]:

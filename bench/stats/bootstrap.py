@@ -126,7 +126,7 @@ def standard_error(influence: np.ndarray) -> float:
 
 def replicates(made: Kernel, resamples: int, seed: int) -> np.ndarray:
     """(resamples, S) estimates under multinomial weights of the groups."""
-    return np.concatenate([made.values(weights) for weights in _weights(made.groups, resamples, seed)])
+    return np.concatenate([made.values(weights) for weights in weights_of(made.groups, resamples, seed)])
 
 
 def flips(groups: int, count: int, seed: int) -> Iterator[np.ndarray]:
@@ -136,10 +136,11 @@ def flips(groups: int, count: int, seed: int) -> Iterator[np.ndarray]:
 
 def drawn_weights(groups: int, resamples: int, seed: int) -> np.ndarray:
     """(resamples, groups) how often each group is drawn: the draws of `bootstrap`, for statistics of other shape."""
-    return np.concatenate(list(_weights(groups, resamples, seed)))
+    return np.concatenate(list(weights_of(groups, resamples, seed)))
 
 
-def _weights(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def weights_of(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """The same in parts, (r, groups) each."""
     return _chunks(groups, resamples, seed, "weights")
 
 

@@ -68,15 +68,18 @@ def _differences(both: Kernel, permutations: int, seed: int) -> tuple[float, np.
 
 
 def step_down(observed: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """(m,) statistics and (B, m) draws under the null, large being extreme -> (m,) adjusted p.
+    """(..., m) statistics and (..., B, m) draws under the null, large being extreme -> (..., m) adjusted p.
 
     Westfall & Young (1993), algorithm 4.1: each hypothesis is held against the maximum over those not yet rejected;
     p = (b + 1) / (B + 1), made monotone.
     """
-    order = np.argsort(-observed, kind="stable")
+    order = np.argsort(-observed, axis=-1, kind="stable")
+    ordered = np.take_along_axis(observed, order, -1)
     # maxima over this and all less extreme hypotheses
-    most = np.maximum.accumulate(drawn[:, order[::-1]], axis=1)[:, ::-1]
-    extreme = (most >= observed[order] * (1 - 1e-9) - 1e-15).sum(0)
-    adjusted = np.empty(len(observed))
-    adjusted[order] = np.maximum.accumulate((extreme + 1) / (len(drawn) + 1))
+    backwards = np.take_along_axis(drawn, order[..., None, ::-1], -1)
+    most = np.maximum.accumulate(backwards, axis=-1)[..., ::-1]
+    extreme = (most >= (ordered * (1 - 1e-9) - 1e-15)[..., None, :]).sum(-2)
+    adjusted = np.empty(observed.shape)
+    raised = np.maximum.accumulate((extreme + 1) / (drawn.shape[-2] + 1), axis=-1)
+    np.put_along_axis(adjusted, order, raised, -1)
     return adjusted

@@ -66,7 +66,7 @@ class Cells:
         flat = self.groups, -1
         above = (weights @ self.numerators.reshape(flat)).reshape(shape)
         below = (weights @ self.denominators.reshape(flat)).reshape(shape)
-        return _cell_mean(above, below)
+        return cell_mean(above, below)
 
     def influence(self) -> np.ndarray:
         below = self.denominators.sum(0)
@@ -79,7 +79,7 @@ class Cells:
     def swapped(self, flips: np.ndarray) -> np.ndarray:
         above = self._exchanged(self.numerators, flips)
         below = self._exchanged(self.denominators, flips)
-        both = _cell_mean(above, below)
+        both = cell_mean(above, below)
         return both[:, 0] - both[:, 1]
 
     @staticmethod
@@ -190,7 +190,7 @@ def _sums(values: np.ndarray, keys: np.ndarray, size: tuple[int, int]) -> np.nda
     return np.stack(sums, axis=-1).reshape(*size, values.shape[1])
 
 
-def _cell_mean(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def cell_mean(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """(r, C, S) sums -> (r, S): mean of the cells that hold anything."""
     used = below != 0
     ratio = np.divide(above, below, out=np.zeros_like(above), where=used)

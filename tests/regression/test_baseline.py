@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench import store
-from bench.errors import StoreError, UsageError
+from bench.errors import NotComparable, StoreError, UsageError
 from bench.regression import baseline as files
 from bench.regression.baseline import as_run, made, read, renewed, write
 
@@ -90,7 +90,6 @@ def spoilt(path, change):
         (lambda d: d["noise"].__setitem__("match|value", {"sd": 9}), "edited or damaged"),
         (lambda d: d.pop("table"), "lacks or misnames"),
         (lambda d: d.pop("sha256"), "lacks or misnames"),
-        (lambda d: d.__setitem__("baseline", 99), "update it"),
         (lambda d: d.__setitem__("baseline", "one"), "states no version"),
     ],
 )
@@ -98,6 +97,13 @@ def test_an_edited_file_is_refused(tmp_path, change, told):
     _, (path,) = put(tmp_path, given(tmp_path))
     spoilt(path, change)
     with pytest.raises(StoreError, match=told):
+        read(tmp_path / "baselines", "main")
+
+
+def test_a_file_of_a_newer_version_is_not_comparable(tmp_path):
+    _, (path,) = put(tmp_path, given(tmp_path))
+    spoilt(path, lambda d: d.__setitem__("baseline", 99))
+    with pytest.raises(NotComparable, match="format 99 and this version reads up to 1; update"):
         read(tmp_path / "baselines", "main")
 
 

@@ -49,13 +49,13 @@ def test_a_changed_resize_filter_and_a_changed_extractor_are_not_comparable(tmp_
 
 def test_unchanged_and_worse_trials_are_told_apart():
     model = gate_rates.MODELS[0]
-    found = gate_rates.simulated(model, 60, 150, 0)
-    assert found.alarms <= 0.05 + 3 * (0.05 * 0.95 / 150) ** 0.5 and found.unchanged > 0.8
-    assert found.caught > 0.85 and 0.65 < found.power < 0.95 and found.seen_from < 1
+    found = gate_rates.simulated(model, 60, 600, 0)
+    assert found.alarms <= 0.05 + 3 * (0.05 * 0.95 / 600) ** 0.5 and found.unchanged > 0.8
+    assert found.caught > 0.92 and 0.75 < found.power < 0.85 and found.seen_from < 1
     scores = model.draw(np.random.default_rng(0), 60, 50.0)
-    assert gate_rates.trial(scores, [1.0], np.random.default_rng(0)).outcomes == ("regressed",)
     better = [gate_rates.Scores(one.after, one.before) for one in scores]
-    assert gate_rates.trial(better, [1.0], np.random.default_rng(0)).outcomes == ("pass",)
+    told, seen = gate_rates.trials([scores, better], [1.0], np.random.default_rng(0), printed=True)
+    assert told.tolist() == [[gate_rates.REGRESSED], [gate_rates.PASS]] and (seen > 0).all()
 
 
 def test_what_is_outside_of_a_bar_is_bold_and_named():

@@ -36,7 +36,9 @@ def test_from_nothing_to_a_caught_regression(here, capsys):
     assert gate(first) == 5
     told = capsys.readouterr().err
     assert "There was no baseline 'main'" in told and "commit baselines/main.json" in told
-    assert not (here / "runs/gates").exists()
+    verdict = json.loads((here / "runs/gates/main.json").read_text())
+    assert (verdict["outcome"], verdict["exit_code"], verdict["items"]) == ("incomplete", 5, [])
+    assert "There was no baseline 'main'" in verdict["findings"][0]["text"]
     assert gate(first) == 0
     assert capsys.readouterr().out.startswith("pass: ours against baseline main")
     before = (here / "baselines/main.json").read_bytes()
@@ -137,7 +139,10 @@ def test_an_edited_baseline_is_refused_and_stays(here, capsys):
     path = here / "baselines/main.json"
     path.write_text(path.read_text().replace('"ok"', '"OK"', 1))
     edited = path.read_bytes()
-    assert gate(run) == 5
+    assert gate(run, "--junit", "j.xml", "--summary", "s.md") == 5
+    assert json.loads((here / "runs/gates/main.json").read_text())["outcome"] == "incomplete"
+    assert len(ElementTree.parse(here / "j.xml").findall(".//error")) == 1
+    assert "edited or damaged" in (here / "s.md").read_text()
     assert "edited or damaged" in capsys.readouterr().err and path.read_bytes() == edited
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import optimize, stats
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from bench.errors import UsageError
@@ -21,6 +22,7 @@ from bench.stats.noninferiority import (
     tango,
     worse,
 )
+from bench.stats.trials import REGRESSED, Drawn, outcomes
 from bench.types import Estimator
 
 MEAN = Estimator("mean", ("score",))
@@ -223,11 +225,46 @@ def test_the_error_of_a_lossy_run_is_that_of_simulated_losses():
     rng = np.random.default_rng(1)
     hits, old = ((rng.random((40, 3)) < 0.6).astype(float) for _ in range(2))
     groups = np.repeat(np.arange(40), 3)
-    noise, share, step = _losing(pair(hits.ravel(), old.ravel(), groups), 1)
-    assert noise(0.0) == pytest.approx(bounds(pair(hits.ravel(), old.ravel(), groups), 1).error)
-    assert share == pytest.approx(hits.mean()) and step == 1 / 120
-    lost = [pair((hits * (rng.random(hits.shape) >= 0.25 / share)).ravel(), old.ravel(), groups) for _ in range(400)]
-    assert noise(0.25) ** 2 == pytest.approx(np.mean([bounds(x, 1).error ** 2 for x in lost]), rel=0.02)
+    told = _losing(pair(hits.ravel(), old.ravel(), groups), 1)
+    assert told.error(0.0) == pytest.approx(bounds(pair(hits.ravel(), old.ravel(), groups), 1).error)
+    assert told.share == pytest.approx(hits.mean()) and told.step == 1 / 120
+    lost = [pair((hits * (rng.random(hits.shape) >= 0.25 / told.share)).ravel(), old.ravel(), groups)
+            for _ in range(400)]  # fmt: skip
+    assert told.error(0.25) ** 2 == pytest.approx(np.mean([bounds(x, 1).error ** 2 for x in lost]), rel=0.02)
+
+
+def test_where_few_prompts_hold_the_noise_the_printed_drop_is_still_seen_in_80_percent():
+    """Errors are estimated in each comparison: a formula that takes them as known promises too much."""
+    rng, n, rounds = np.random.default_rng(0), 120, 4000
+    apart = rng.standard_t(2.5, size=n)
+    apart *= 1 / apart.std()
+    margin = 3.3 / n**0.5
+    both = pair(apart - apart.mean(), np.zeros(n))
+    _, reach = worse(family(both))
+    drop, flat = seen_from(both, 1, margin, reach), detectable(bounds(both, 1).error, margin, reach, groups=n)
+    assert drop > 1.02 * flat
+
+    def power(planted):
+        signed = np.where(rng.random((rounds, n)) < 0.5, 1, -1) * apart[rng.integers(n, size=(rounds, n))] - planted
+        sums = np.stack([signed, np.zeros((rounds, n))], axis=-1)[:, :, None]
+        told, _ = outcomes([Drawn(sums, np.ones(sums.shape), np.full(rounds, n), 1, margin)], rng)
+        return (told == REGRESSED).mean()
+
+    assert abs(power(drop) - 0.8) < 0.03 and power(flat) < power(drop) - 0.01
+
+
+@pytest.mark.parametrize("margin", [0.01, 2.5])
+def test_few_blocks_know_their_error_badly(margin):
+    rng, blocks = np.random.default_rng(4), 10
+    reach = stats.t.ppf(0.95, blocks - 1)
+    drop = detectable(1.0, margin, reach, freedom=blocks - 1)
+    deltas = rng.normal(size=(20_000)) - drop
+    errors = np.sqrt(rng.chisquare(blocks - 1, 20_000) / (blocks - 1))
+    seen = (deltas / errors < -reach) & (deltas - reach * errors <= -margin)
+    assert seen.mean() == pytest.approx(0.8, abs=0.01)
+    if margin < 1:  # the noncentral t, by statsmodels
+        known = TTestPower().solve_power(None, blocks, 0.05, 0.8, "larger")
+        assert drop == pytest.approx(known * blocks**0.5, rel=0.01)
 
 
 def test_few_groups_hide_a_drop_in_their_own_exchange():
