@@ -31,24 +31,35 @@ def test_the_price_of_a_step_is_three_logarithms(extra):
 
 
 def test_the_cut_is_the_best_of_all_cuts():
-    rng = np.random.default_rng(3)
-    for _ in range(30):
+    """All cuts into levels of two or more, and all ways of setting values aside for one and a half steps each."""
+    rng, price = np.random.default_rng(3), 3 * np.log(9)
+    some = 0
+    for round_ in range(30):
         values, errors = rng.normal(size=9) * 3, rng.uniform(0.3, 2, size=9)
+        if round_ % 2:
+            values[rng.integers(9)] += 20
 
-        def cost(ends, values=values, errors=errors):
-            total = 3 * np.log(9) * (len(ends) - 2)
-            for a, b in itertools.pairwise(ends):
-                w = errors[a:b] ** -2
-                mean = (w * values[a:b]).sum() / w.sum()
-                total += (w * (values[a:b] - mean) ** 2).sum()
-            return total
+        def level(a, b, values=values, errors=errors):
+            best = np.inf
+            for kept in itertools.chain(*(itertools.combinations(range(a, b), k) for k in range(2, b - a + 1))):
+                w, x = errors[list(kept)] ** -2, values[list(kept)]
+                squares = (w * (x - (w * x).sum() / w.sum()) ** 2).sum()
+                best = min(best, squares + 1.5 * price * (b - a - len(kept)))
+            return best
 
+        cost = {(a, b): level(a, b) for a in range(8) for b in range(a + 2, 10)}
         every = [
             (0, *cuts, 9) for k in range(5) for cuts in itertools.combinations(range(2, 8), k)
             if all(b - a >= 2 for a, b in itertools.pairwise((0, *cuts, 9)))
         ]  # fmt: skip
-        ends = (0, *(s.at for s in found(values, errors)), 9)
-        assert cost(ends) == pytest.approx(min(map(cost, every)))
+
+        def total(ends, cost=cost):
+            return sum(cost[pair] for pair in itertools.pairwise(ends)) + price * (len(ends) - 2)
+
+        made = levels(values, errors)
+        assert total((*(one.start for one in made), 9)) == pytest.approx(min(map(total, every)))
+        some += any(one.odd for one in made)
+    assert some > 5
 
 
 @pytest.mark.parametrize("n", [8, 30, 100])
@@ -72,9 +83,36 @@ def test_a_step_is_found_at_its_place_and_with_its_sign():
     assert right >= 185 and covered >= 175
 
 
-def test_one_odd_run_is_no_step():
-    assert found([0, 0, 0, 4.3, 0, 0, 0]) == []
-    assert len(found([0, 0, 0, 4.3, 0, 0, 0], least=1)) == 2 and len(found([0, 0, 4.3, 4.3, 0, 0, 0])) == 2
+@pytest.mark.parametrize("size", [4.3, 9.0, 40.0, -1e4])
+@pytest.mark.parametrize("at", range(7))
+def test_one_odd_run_is_no_step_wherever_it_stands_and_however_odd(size, at):
+    values = np.zeros(7)
+    values[at] = size
+    (one,) = levels(values, np.ones(7))
+    assert (one.start, one.end) == (0, 7)
+    if abs(size) > 5:
+        assert one.odd == (at,) and one.value == pytest.approx(0.0) and one.error == pytest.approx(6**-0.5)
+
+
+def test_two_odd_runs_in_a_row_are_a_level_and_two_apart_are_none():
+    (up, down) = found([0, 0, 9, 9, 0, 0, 0])
+    assert (up.at, up.size, down.at, down.size) == (2, 9.0, 4, -9.0)
+    (one,) = levels([0, 0, 9, 0, 0, 9, 0, 0], np.ones(8))
+    assert one.odd == (2, 5)
+    (late,) = found([0, 0, 0, 0, 9, 9])
+    assert late.at == 4 and found([0, 0, 0, 0, 9]) == []  # one value after a step tells nothing yet
+
+
+def test_an_odd_run_hides_no_step():
+    rng = np.random.default_rng(2)
+    right = 0
+    for _ in range(100):
+        values = rng.normal(size=20)
+        values[12:] -= 4.0
+        values[5] += 30.0
+        told = levels(values, np.ones(20))
+        right += len(told) == 2 and abs(told[1].start - 12) <= 1 and told[0].odd == (5,)
+    assert right >= 90
 
 
 def test_a_shift_and_a_turn_change_nothing_but_the_sign():

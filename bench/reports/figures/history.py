@@ -1,8 +1,9 @@
 """A system's runs one after the other, with intervals and the steps between them: what changed when.
 
 Runs stand in the order in which they are named. The thick line is the level that a penalised fit finds, and a step must
-be worth 3 log n (`bench.stats.steps`). Where runs share their prompts a step is measured by paired errors, without what
-all runs have in common, so that it can be sure although the intervals of single runs overlap.
+be worth 3 log n (`bench.stats.steps`); a hollow mark is a run that is odd by itself and part of no level. Where runs
+share their prompts a step is measured by paired errors, without what all runs have in common, so that it can be sure
+although the intervals of single runs overlap.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def history(material: Material, ask: Ask) -> Figure:
     panel = the_panel(material, ask.metric)
     members, found = fitted_levels(material, panel)
     cells = [panel.cells[i] for i in members]
-    mark = material.marks[members[0]]
+    mark, odd = material.marks[members[0]], {i for one in found for i in one.odd}
     with pencil():
         ys = scales.ends(v for c in cells if c is not None for v in (c.value, c.low, c.high))
         drawn = plane(ask.style, Plane(
@@ -51,7 +52,8 @@ def history(material: Material, ask: Ask) -> Figure:
             assert cell is not None and cell.value is not None
             if cell.low is not None and cell.high is not None:
                 drawn.axis.plot([x, x], [cell.low, cell.high], color=mark.colour, linewidth=ask.style.line)
-            drawn.axis.plot([x], [cell.value], **mark.point(ask.style.mark))
+            hollow = {"fillstyle": "none"} if x - 1 in odd else {}
+            drawn.axis.plot([x], [cell.value], **{**mark.point(ask.style.mark), **hollow})
         return drawn.sheet.figure
 
 
@@ -88,7 +90,11 @@ def told(material: Material, panel: Panel, ask: Ask) -> str:
     for one in made:
         digits = decimals([(one.high - one.low) / 2 or None], [one.size])
         size, low, high = (number(v, digits, signed=True) for v in (one.size, one.low, one.high))
-        way = "better" if one.size * panel.sign > 0 else "worse"
+        way = "Better" if one.size * panel.sign > 0 else "Worse"
         lines.append(f"{way} from run {one.at + 1}: {size} [{low}, {high}]")
+    lines = lines or [f"No step in {len(members)} runs"]
+    odd = [str(i + 1) for one in found for i in one.odd]
+    if odd:
+        lines.append(f"Odd by itself (hollow): run {', '.join(odd)}")
     names = "; ".join(f"{at} {title_of(material, i, ask)}" for at, i in enumerate(members, start=1))
-    return f"95 %. {'; '.join(lines) if lines else f'No step in {len(members)} runs'}. Runs: {names}."
+    return f"95 % intervals. {'. '.join(lines)}. Runs: {names}."

@@ -29,7 +29,7 @@ def test_revisions_stand_in_the_order_of_their_numbers_with_their_step(made):
     (one,) = histories(board)
     assert one["alt"].endswith("8 revisions: v5, v6, v7, v8, v9, v10, v11, v12")
     said = re.sub(r"<[^>]*>", " ", str(one["svg"]))
-    assert "worse from run 6" in " ".join(said.split())
+    assert "Worse from run 6" in " ".join(said.split())
     text = page(board)
     assert '<section id="history">' in text and text.count('id="history-0-') > 0
 
