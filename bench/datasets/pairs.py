@@ -6,7 +6,9 @@ The image is the sample's reference, the true caption its prompt, the false one 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +18,7 @@ from bench.formats.class_names import COCO, canonical
 from bench.formats.pair_sets import ARO_PARTS, SUGARCREPE, read_aro, read_soa, read_sugarcrepe, read_winoground
 from bench.formats.reading import Reading
 from bench.formats.skill_sets import ORDERS, read_order, read_tise
+from bench.formats.word_classes import Tagger
 from bench.registry import register
 from bench.types import Sample
 
@@ -58,20 +61,34 @@ class Winoground(Official):
 @register("dataset", "aro", summary="ARO: relations and attributes of Visual Genome with a false caption each")
 class Aro(Official):
     """part: relation, attribution, negclip (valid_neg_clip.tsv), coco-order or flickr30k-order (captions against
-    themselves in another order; seed: of those that are made here). The tag `crop` is the part of the image that is
-    judged."""
+    themselves in another order; seed: of those that are made here; tagger: a pipeline of spaCy, installed or a folder,
+    that tells nouns and adjectives for two of the four orders). The tag `crop` is the part of the image that is judged.
+    """
 
     choices: ClassVar[Choices] = {"part": (*ARO_PARTS, *ORDERS)}
 
     def __init__(
-        self, root: str | None = None, part: str = "relation", seed: int = 0, reference: str | None = None
-    ) -> None:
+        self, root: str | None = None, part: str = "relation", seed: int = 0, tagger: str | None = None,
+        reference: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(root, reference, part=part)
-        self.seed = int(seed)
+        self.seed, self.tagger = int(seed), tagger
+        if tagger and part not in ORDERS:
+            raise UsageError(f"tagger is of captions in another order; give part={' or part='.join(ORDERS)} with it.")
+
+    @cached_property
+    def _classes(self) -> Tagger | None:
+        return Tagger(os.path.expanduser(self.tagger)) if self.tagger else None
 
     def read(self, reading: Reading) -> Iterable[Sample]:
         part = self.chosen["part"]
-        return read_order(reading, part, self.seed) if part in ORDERS else read_aro(reading, part)
+        return read_order(reading, part, self.seed, self._classes) if part in ORDERS else read_aro(reading, part)
+
+    def notes(self) -> list[str]:
+        told = super().notes()
+        if self._classes is not None and self._classes.used:  # ready captions need none
+            told.append(f"Nouns and adjectives are those of spaCy's {self._classes.title}.")
+        return told
 
 
 @register("dataset", "tise-pa", summary="TISE's positional alignment: captions with a word of position turned round")

@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bench.formats.class_names import canonical
 from bench.formats.flickr_sets import read_listed
 from bench.formats.photo_sets import Photo
 from bench.formats.reading import Reading, fields
+from bench.formats.word_classes import ADJECTIVES, NOUNS, Tagged, Tagger
 from bench.types import Relation, Sample, Thing
 
 SKILLS = ("object", "count", "color", "spatial")
@@ -125,13 +126,14 @@ def read_tise(reading: Reading) -> Iterator[Sample]:
 # ---- ARO's order -----------------------------------------------------------------------------------------------------
 
 
-def read_order(reading: Reading, part: str, seed: int) -> Iterator[Sample]:
+def read_order(reading: Reading, part: str, seed: int, tagger: Tagger | None = None) -> Iterator[Sample]:
     """Each caption against itself in another order.
 
     <part>_order.json, [{image, caption_options: [true, false, ...]}], is read as it is. Without it the lists that ARO
-    starts from are taken (coco_karpathy_test.json, flickr30k_test.json), and two of its four kinds are made here, by a
-    seed: words within groups of three, and groups of three. The other two move nouns and adjectives, for which it asks
-    a part-of-speech model; ARO's own shuffles have no seed, so that no two sets of them are equal.
+    starts from are taken (coco_karpathy_test.json, flickr30k_test.json), and its four kinds are made here, by a seed:
+    nouns among nouns and adjectives among adjectives; all other words; words within groups of three; groups of three.
+    The first two need a tagger, and are left out without one. ARO's own shuffles have no seed, so that no two sets of
+    them are equal.
     """
     ready, *lists = ORDERS[part]
     path = reading.find(ready)
@@ -145,12 +147,17 @@ def read_order(reading: Reading, part: str, seed: int) -> Iterator[Sample]:
     photos = read_listed(reading, path, folder)
     count = 0
     for photo in photos:
-        for at, caption in enumerate(photo.captions):
+        classed: Iterable[Tagged] = tagger.of(photo.captions) if tagger else [[] for _ in photo.captions]
+        for at, (caption, words) in enumerate(zip(photo.captions, classed, strict=True)):
             name = f"{part}-{Path(photo.image).stem}-{at}"
-            yield _ordered(name, part, caption, photo, seed)
+            yield _ordered(name, part, caption, photo, seed, words)
             count += 1
-    told = "captions have two of ARO's four kinds of false ones: nouns and adjectives need a part-of-speech model."
-    reading.log.add("left-out", reading.short(path), told, count)
+    if tagger is None:
+        told = (
+            "captions have two of ARO's four kinds of false ones: nouns and adjectives need a part-of-speech model, "
+            "tagger=en_core_web_sm or another pipeline of spaCy."
+        )
+        reading.log.add("left-out", reading.short(path), told, count)
 
 
 def _ready(reading: Reading, path: Path, part: str) -> Iterator[Sample]:
@@ -166,17 +173,41 @@ def _ready(reading: Reading, path: Path, part: str) -> Iterator[Sample]:
                          tags={"part": part, "negatives": json.dumps(texts[1:])})  # fmt: skip
 
 
-def _ordered(name: str, part: str, caption: str, photo: Photo, seed: int) -> Sample:
+def _ordered(name: str, part: str, caption: str, photo: Photo, seed: int, classed: Tagged) -> Sample:
     true = plain_caption(caption)
-    dice = random.Random(int(hashlib.sha256(f"{seed} {name}".encode()).hexdigest()[:16], 16))
+    dice = _dice(f"{seed} {name}")
     words = re.findall(r"[^\s.,!?;:\"()]+|[.,!?;:\"()]", caption)
     three = [words[i : i + 3] for i in range(0, len(words), 3)]
     within = [dice.sample(some, len(some)) for some in three]
     among = dice.sample(three, len(three))
-    false = [plain_caption(" ".join(w for some in groups for w in some)) for groups in (within, among)]
+    grouped = [[word for some in groups for word in some] for groups in (within, among)]
+    orders = [*_by_class(classed, _dice(f"{seed} {name} classes")), *grouped]
+    false = [plain_caption(" ".join(order)) for order in orders]
     kept = list(dict.fromkeys(f for f in false if f != true))
     return Sample(name, true, reference=photo.image, group=Path(photo.image).name,
                   tags={"part": part, "negatives": json.dumps(kept)})  # fmt: skip
+
+
+def _by_class(classed: Tagged, dice: random.Random) -> list[list[str]]:
+    """ARO's first two kinds: nouns and adjectives exchanged, each among themselves; and all words but these."""
+    if not classed:
+        return []
+    words, both = [word for word, _ in classed], NOUNS | ADJECTIVES
+    first = list(words)
+    for of in (NOUNS, ADJECTIVES):
+        first = _exchanged(first, [i for i, (_, tag) in enumerate(classed) if tag in of], dice)
+    return [first, _exchanged(words, [i for i, (_, tag) in enumerate(classed) if tag not in both], dice)]
+
+
+def _exchanged(words: Sequence[str], places: Sequence[int], dice: random.Random) -> list[str]:
+    found = list(words)
+    for at, word in zip(places, dice.sample([words[i] for i in places], len(places)), strict=True):
+        found[at] = word
+    return found
+
+
+def _dice(text: str) -> random.Random:
+    return random.Random(int(hashlib.sha256(text.encode()).hexdigest()[:16], 16))
 
 
 def plain_caption(text: str) -> str:
