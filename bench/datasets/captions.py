@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 from bench.datasets.referenced import Referenced
 from bench.formats.captioned import read_captioned
+from bench.formats.findings import Finding
 from bench.formats.prompts import read_prompts
+from bench.formats.reading import Reading
 from bench.registry import register
 from bench.types import Sample
 
@@ -27,3 +30,23 @@ class Captions(Referenced):
     @cached_property
     def samples(self) -> Sequence[Sample]:
         return read_captioned(self.path).samples if os.path.isdir(self.path) else read_prompts(self.path)
+
+    # ---- what `bench data verify` asks ----
+
+    def findings(self) -> list[Finding]:
+        """What stands in the way, or what is odd about a file that can be read: line ends, a byte-order mark, prompts
+        that repeat or look like a path."""
+        path = Path(self.path)
+        reading = Reading("captions", path.parent)
+        for message in self.problems():
+            reading.log.add("unreadable", path.name, message)
+        if path.is_file() and not reading.log.refused:
+            reading.text(path)
+            for at, sample in enumerate(self.samples, 1):
+                reading.said(sample.prompt, path, f"prompt {at}")
+            reading.repeats([sample.prompt for sample in self.samples], path)
+        return reading.log.all()
+
+    def readable(self) -> int:
+        """Samples that could be read."""
+        return 0 if self.problems() else len(self.samples)

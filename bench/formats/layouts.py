@@ -45,10 +45,13 @@ class Layout:
     """Tag by which missing images are counted."""
     tiled: bool = False
     """Whether a file holds several images."""
+    reads: str = ""
+    """Name of a file beside the images that says what they are of."""
 
 
 LAYOUTS: dict[str, Layout] = {
-    "geneval": Layout("<00000>/samples/<0000>.png with <00000>/metadata.jsonl", rules.geneval, images=4, group="kind"),
+    "geneval": Layout("<00000>/samples/<0000>.png with <00000>/metadata.jsonl", rules.geneval, images=4, group="kind",
+                      reads="metadata.jsonl"),
     "t2i-compbench": Layout("[<category>/]samples/<prompt>_<6 digits>.png", layout_texts.compbench, images=10,
                             group="category"),
     "visor": Layout("<id>_<k>.png", rules.visor, images=4, group="relation"),
@@ -67,6 +70,14 @@ def layout_named(name: str) -> Layout:
     if name not in LAYOUTS:
         raise UsageError(f"layout={name} is no layout of images.{did_you_mean(name, LAYOUTS)}")
     return LAYOUTS[name]
+
+
+def without_read(listing: Listing, made: Matching) -> Listing:
+    """The folder without the files that its layout has read, which are no images and are not left out."""
+    reads = next((one.reads for name, one in LAYOUTS.items() if made.rule == f"layout {name}"), "")
+    if not reads:
+        return listing
+    return dataclasses.replace(listing, others=tuple(f for f in listing.others if f.rpartition("/")[2] != reads))
 
 
 def arrange(listing: Listing, samples: Sequence[Sample], name: str, tiles: Sequence[Tile] = ()) -> Matching:

@@ -58,7 +58,7 @@ def read_cub(reading: Reading, split: str, splits: str) -> list[Photo]:
     split: train, test or all. splits: official (train_test_split.txt) or attngan ({train,test}/filenames.pickle, whose
     classes are disjoint).
     """
-    folder = "CUB_200_2011/" if reading.find("CUB_200_2011") else ""
+    folder = "" if reading.find("images.txt") else "CUB_200_2011/"
     names = dict(_numbered(reading, f"{folder}images.txt", 2))
     classes = dict(_numbered(reading, f"{folder}classes.txt", 2))
     labels = dict(_numbered(reading, f"{folder}image_class_labels.txt", 2))
@@ -72,6 +72,8 @@ def read_cub(reading: Reading, split: str, splits: str) -> list[Photo]:
     spoken = _bird_captions(reading, chosen, split, splits)
     found = []
     for name in chosen:
+        if not by_key:
+            break  # the list itself is absent, which is told
         key = by_key.get(name, "")
         if not key:
             reading.log.add("unknown-image", f"{folder}images.txt", f"'{name}' of the split")

@@ -13,6 +13,7 @@ from typing import Any
 from bench.formats.class_names import COCO
 from bench.formats.compbench_truth import PHRASED, compbench_questions, compbench_truth
 from bench.formats.reading import Reading, whole
+from bench.formats.tables import wrapped
 from bench.types import Relation, Sample, Thing
 
 # ---- GenEval ---------------------------------------------------------------------------------------------------------
@@ -103,9 +104,9 @@ def read_parti(reading: Reading) -> Iterator[Sample]:
     if path is None:
         return
     rows = list(reading.table(path, ["prompt", "category", "challenge"], mark="\t", quoted=False))
-    wrapped = [line for line, row in rows if _wrapped(row["prompt"])]
-    if wrapped:
-        reading.log.add("quoted-tsv", reading.short(path), f"line {wrapped[0]}", len(wrapped))
+    quoted = [line for line, row in rows if wrapped(row["prompt"])]
+    if quoted:
+        reading.log.add("quoted-tsv", reading.short(path), f"line {quoted[0]}", len(quoted))
         return
     prompts = []
     for at, (line, row) in enumerate(rows):
@@ -115,13 +116,6 @@ def read_parti(reading: Reading) -> Iterator[Sample]:
             told = {k: row[k].strip() for k in ("category", "challenge", "note") if row.get(k, "").strip()}
             yield Sample(f"{at:04d}", prompt, tags=told)
     reading.repeats([p for p in prompts if p], path)
-
-
-def _wrapped(cell: str) -> bool:
-    """Whether a cell is quoted as CSV does it: in quotation marks, with each one inside doubled."""
-    inner = cell.strip()[1:-1]
-    return len(cell.strip()) > 2 and cell.strip()[0] == cell.strip()[-1] == '"' and (
-        '""' in inner and '"' not in inner.replace('""', ""))  # fmt: skip
 
 
 def read_drawbench(reading: Reading) -> Iterator[Sample]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import DataError
-from bench.formats.tables import column_name, read_table
+from bench.formats.tables import column_name, others, read_table
 from bench.formats.textfiles import kind_of, lines, read_json, read_jsonl, read_text
 from bench.spec import safe_id
 from bench.types import Relation, Sample, Thing
@@ -132,19 +132,26 @@ def _no_column(where: str, there: Sequence[str]) -> DataError:
 
 
 def _samples(rows: Sequence[_Row], path: str | Path) -> list[Sample]:
+    empty = [row.where for row in rows if not _said(row)]
+    if empty:
+        raise DataError(f"'{path}', {empty[0]}: empty prompt{others(len(empty))}; give it a text or remove it.")
     texts = [_texts(row, path) for row in rows]
     ids, groups = _ids(rows, [found[0] for found in texts], path)
     return [_sample(*each, path, line) for line, each in enumerate(zip(rows, texts, ids, groups, strict=True), 1)]
 
 
+def _said(row: _Row) -> list[Any]:
+    """The prompt, then all other true texts of a row; [] where the prompt is empty."""
+    own = [row.values[name] for name in PROMPT_COLUMNS if name in row.values][:1]
+    more = row.values.get("captions") or []
+    found = [*own, *([more] if isinstance(more, str) else more)]
+    found = [text.strip() if isinstance(text, str) else text for text in found]
+    return [] if not found or found[0] is None or found[0] == "" else found
+
+
 def _texts(row: _Row, path: str | Path) -> tuple[str, ...]:
     """The prompt, then all other true texts of the row."""
-    own = [row.values[name] for name in PROMPT_COLUMNS if name in row.values][:1]
-    others = row.values.get("captions") or []
-    found = [*own, *([others] if isinstance(others, str) else others)]
-    found = [text.strip() if isinstance(text, str) else text for text in found]
-    if not found or found[0] is None or found[0] == "":
-        raise DataError(f"'{path}', {row.where}: empty prompt; give it a text or remove it.")
+    found = _said(row)
     if not all(isinstance(text, str) and text for text in found):
         raise DataError(f"'{path}', {row.where}: a prompt must be a text, and {found[0]!r} has something else in it.")
     return tuple(dict.fromkeys(found))

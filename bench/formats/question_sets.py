@@ -197,7 +197,7 @@ def read_genai(reading: Reading) -> Iterator[Sample]:
 def _skills(reading: Reading, known: set[int]) -> dict[int, list[str]]:
     path = reading.find("genai_skills.json")
     found: dict[int, list[str]] = {}
-    for skill, ids in (reading.json(path, dict) if path is not None else {}).items():
+    for skill, ids in (reading.json(path, dict) if path is not None and known else {}).items():
         for one in ids if isinstance(ids, list) else ():
             number = whole(one)
             if number is None or number not in known:

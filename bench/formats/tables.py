@@ -27,11 +27,24 @@ def read_table(path: str | Path) -> tuple[list[str], list[tuple[int, dict[str, s
     header = [column_name(cell) for cell in rows[0][1]]
     if len(set(header)) != len(header):
         raise DataError(f"'{path}' has a column twice in its header ({', '.join(header)}); rename one.")
-    return header, [(line, _cells(header, row, f"'{path}', line {line}")) for line, row in rows[1:]]
+    quoted = [line for line, row in rows if _tabbed(path) and any(wrapped(cell) for cell in row)]
+    if quoted:
+        raise DataError(
+            f"'{path}', line {quoted[0]}: a cell is quoted as in CSV{others(len(quoted))}, and a .tsv has no quoting: "
+            "a spreadsheet has rewritten it; get the original, or save it as .csv."
+        )
+    long = [line for line, row in rows[1:] if len(row) > len(header)]
+    if long:
+        cells = len(next(row for line, row in rows if line == long[0]))
+        raise DataError(
+            f"'{path}', line {long[0]}: {cells} cells under {len(header)} columns{others(len(long))}; put cells that "
+            "contain the separator in quotes (or use a .txt file with one prompt a line)."
+        )
+    return header, [(line, _cells(header, row)) for line, row in rows[1:]]
 
 
 def _rows(text: str, path: str | Path) -> list[tuple[int, list[str]]]:
-    tab = str(path).casefold().endswith(".tsv")
+    tab = _tabbed(path)
     # newline="" keeps line ends inside quoted cells; bare CR files would otherwise not be split
     stream = io.StringIO(text if "\n" in text else text.replace("\r", "\n"), newline="")
     options: dict[str, object] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tab else {"delimiter": _mark(text)}
@@ -58,10 +71,21 @@ def _mark(text: str) -> str:
     return next((mark for mark in (",", ";", "\t") if mark in header), ",")
 
 
-def _cells(header: list[str], row: list[str], where: str) -> dict[str, str]:
-    if len(row) > len(header):
-        raise DataError(
-            f"{where}: {len(row)} cells under {len(header)} columns; put cells that contain the separator in quotes "
-            "(or use a .txt file with one prompt a line)."
-        )
+def _cells(header: list[str], row: list[str]) -> dict[str, str]:
     return dict(zip(header, row + [""] * (len(header) - len(row)), strict=True))
+
+
+def _tabbed(path: str | Path) -> bool:
+    return str(path).casefold().endswith(".tsv")
+
+
+def wrapped(cell: str) -> bool:
+    """Whether a cell is quoted as CSV does it: in quotation marks, with each one inside doubled."""
+    inner = cell.strip()[1:-1]
+    return len(cell.strip()) > 2 and cell.strip()[0] == cell.strip()[-1] == '"' and (
+        '""' in inner and '"' not in inner.replace('""', ""))  # fmt: skip
+
+
+def others(count: int) -> str:
+    """How many more lines have the defect of the first one."""
+    return f" (and {count - 1} more lines)" if count > 1 else ""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from bench.errors import BenchError, DataError
 from bench.formats.folders import Listing, file_digest, list_images, manifest_digest
-from bench.formats.layouts import arrange, layout_named, recognised
+from bench.formats.layouts import arrange, layout_named, recognised, without_read
 from bench.formats.manifests import find_manifest, read_manifest
 from bench.formats.matching import RULES, Matching, match
 from bench.formats.tiles import Tile, grid, split
@@ -136,7 +136,9 @@ class Folder(Generator):
 
     def notes(self) -> list[str]:
         """How the files were matched, with the numbers of missing, extra and duplicate images, and what was ignored."""
-        return [*(self.matching.summary() if self.matching else ()), *self.listing.notes()]
+        if self.matching is None:
+            return self.listing.notes()
+        return [*self.matching.summary(), *without_read(self.listing, self.matching).notes()]
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Outcome]:
         if self.matching is None:

@@ -6,6 +6,7 @@ import functools
 import http.server
 import io
 import json
+import pickle
 import tarfile
 import threading
 import zipfile
@@ -138,6 +139,34 @@ def test_verify_says_usable_with_code_0(tmp_path, capsys):
     assert told(capsys, "verify", "scenes(size=200)")[0] == 0
     code, out, _ = told(capsys, "verify", "visor(each=500)")
     assert code == 0 and out.startswith("visor(each=500): 56 samples, usable")
+
+
+def test_verify_of_prompts_of_ones_own(tmp_path, capsys):
+    path = tmp_path / "p.csv"
+    path.write_bytes(b"\xef\xbb\xbfid,prompt\r\n1,a cup\r\n2,a cup\r\n3,/etc/passwd\r\n")
+    code, out, _ = told(capsys, "verify", f"captions(path={path})", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["samples"] == 3 and {f["kind"]: f["count"] for f in found["findings"]} == {
+        "bom": 1, "crlf": 4, "path-prompt": 1, "duplicate-prompt": 1,
+    }  # fmt: skip
+    path.write_text("id,prompt\n1,a cup\n1,\n2,\n")
+    code, out, _ = told(capsys, "verify", f"captions(path={path})")
+    assert code == 5 and "line 3: empty prompt (and 1 more lines)" in out and out.endswith("not usable as it is\n")
+    code, out, _ = told(capsys, "verify", f"captions(path={tmp_path / 'none.txt'})")
+    assert code == 5 and out.count("refused: ") == 1 and "does not exist" in out
+
+
+def test_what_lacks_is_told_once_and_not_by_what_follows_from_it(tmp_path, capsys):
+    for split, names in (("train", ["001.A/A_1"]), ("test", ["002.B/B_1", "002.B/B_2"])):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "filenames.pickle").write_bytes(pickle.dumps(names, 0))
+    out = json.loads(told(capsys, "verify", "cub", "--root", tmp_path, "--json")[1])
+    assert {f["kind"] for f in out["findings"]} == {"missing-file"}, "and not two birds that no list holds"
+    assert any("CUB_200_2011/images.txt" in f["text"] and "vision.caltech.edu" in f["text"] for f in out["findings"])
+    (tmp_path / "genai_image.json").write_text("[")
+    (tmp_path / "genai_skills.json").write_text(json.dumps({"basic": [1, 2]}))
+    out = json.loads(told(capsys, "verify", "genai-bench", "--root", tmp_path, "--json")[1])
+    assert [f["kind"] for f in out["findings"]] == ["unreadable"]
 
 
 def test_verify_of_coco_counts_photographs_and_boxes(tmp_path, capsys):

@@ -184,6 +184,7 @@ def test_every_image_is_its_own_prompt_s(work, name):
     assert len(set(frame["image"])) == len(frame) and not list(run.glob("images/*"))
     notes = "\n".join(store.load(run).notes)
     assert f"matched by layout {name}: {len(frame)} images" in notes and "missing" not in notes
+    assert "are no images: left out" not in notes, "metadata.jsonl is read, not left out"
     assert main(["verify", str(run), "--images", "-q"]) == 0
 
 

@@ -131,10 +131,20 @@ def test_several_captions_of_a_photograph(tmp_path):
         ("a.csv", "prompt,Prompt\na,b\n", "twice in its header"),
         ("a.csv", "prompt,frames\na,x\n", "frames is 'x'"),
         ("a.tsv", "prompt\tid\na\t1\textra\n", "3 cells under 2 columns"),
+        ("a.csv", "prompt,id\na,1\nb,2,c\nd,3\ne,4,f\ng,5,h\n", "line 3: 3 cells under 2 columns (and 2 more lines)"),
+        ("a.csv", "prompt,id\n,1\nb,2\n ,3\n", "line 2: empty prompt (and 1 more lines)"),
+        ("a.tsv", 'prompt\tid\na "b" c\t1\n"a ""b"" c"\t2\n"d ""e"""\t3\n', "line 3: a cell is quoted as in CSV (and"),
     ],
 )
 def test_faults_of_tables(tmp_path, name, content, said):
     assert said in refused(write(tmp_path, name, content))
+
+
+def test_a_tsv_that_a_spreadsheet_rewrote_is_read_as_csv(tmp_path):
+    content = 'prompt\tid\n"a ""b"" c"\t1\n'
+    assert [s.prompt for s in read_prompts(write(tmp_path, "a.csv", content))] == ['a "b" c'], "as its refusal says"
+    plain = 'prompt\tid\n"quoted"\t1\na ""b""\t2\n""\t3\n'
+    assert [s.prompt for s in read_prompts(write(tmp_path, "b.tsv", plain))] == ['"quoted"', 'a ""b""', '""']
 
 
 # ---- JSON -------------------------------------------------------------
