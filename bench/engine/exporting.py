@@ -149,7 +149,7 @@ def keep(paths: Sequence[Path], root: Path) -> Path:
         raise DataError(f"Two files of evidence are named '{max(names, key=names.count)}'; rename one.")
     for file in files:
         evidence.read_all(file)  # refused before anything is copied
-    beside = [b for f in files if (b := f.with_name(f.stem + evidence.SIDECAR)).is_file()]
+    beside = [b for f in files for end in evidence.BESIDE if (b := f.with_name(f.stem + end)).is_file()]
     total = hashlib.sha256()
     for file in sorted([*files, *beside], key=lambda f: f.name):
         total.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
@@ -167,9 +167,10 @@ def keep(paths: Sequence[Path], root: Path) -> Path:
 TRIED: dict[str, tuple[str, ...]] = {
     "detections": (
         "geneval", "visor", "t2i-compbench-spatial", "hrs-spatial", "paintskills-spatial", "t2i-compbench-numeracy",
-        "object-presence", "counting", "attribute-binding", "box-overlap",
+        "hrs-counting", "paintskills-count", "counting-error", "soa", "object-presence", "counting",
+        "attribute-binding", "box-overlap",
     ),
-    "answers": ("tifa", "dsg", "blip-vqa"),
+    "answers": ("tifa", "dsg", "dpg", "blip-vqa"),
     "features": ("clipscore", "r-precision", "retrieval"),
 }  # fmt: skip
 """Output -> metrics that an import without --metric is scored by, as far as data set and evidence allow."""

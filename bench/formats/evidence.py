@@ -25,6 +25,8 @@ from bench.types import ImageRow, Sample
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".npz", ".npy", ".safetensors", ".pkl", ".pickle")
 SIDECAR = ".images.json"
 """Ending of the file beside COCO results that lists the images that were looked at, as COCO's image_info does."""
+BESIDE = (SIDECAR, ".ids.txt")
+"""Endings of files beside a file of evidence that are a part of it."""
 _LAST_NUMBER = re.compile(r"(\d+)$")
 
 
@@ -114,20 +116,21 @@ def _read(file: Path, changed: int, size: int) -> tuple[Evidence, ...]:
     return tuple(replace(one, sha256=digest) for one in found)
 
 
-def stated_in(file: Path, metadata: str | bytes) -> dict[str, Any]:
-    """What the metadata `evidence` of a Parquet or safetensors file say, which must be a JSON object."""
+def stated_in(file: Path, metadata: str | bytes, name: str = "evidence") -> dict[str, Any]:
+    """What the metadata of a Parquet or safetensors file say, which must be a JSON object; name: whose they are."""
     try:
         found = json.loads(metadata)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise DataError(f"'{file}' has metadata `evidence` that are no JSON object; write them again.")
+        what = "object" if name == "evidence" else "list"
+        raise DataError(f"'{file}' has metadata `{name}` that are no JSON {what}; write them again.")
     return found
 
 
 def _sha256(file: Path) -> str:
     total = hashlib.sha256()
-    for part in (file, file.with_name(file.stem + SIDECAR)):
+    for part in (file, *(file.with_name(file.stem + end) for end in BESIDE)):
         if part.is_file():
             with part.open("rb") as stream:
                 while block := stream.read(1 << 20):

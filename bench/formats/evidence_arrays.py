@@ -3,7 +3,8 @@
 .npz: `ids` (n,) texts that name the images ('sample#k', 'sample_k', a sample's id, a file), `features` (n, d) or
 `logits` (n, c); for metrics of image and text also `texts` (m,) and `text_features` (m, d). Instead of features,
 `similarity` (n, m) of ids and texts. .npy: features in the order of `<name>.ids.txt` beside it, an id a line.
-safetensors: tensors of these names; ids, texts and `by` are JSON in its metadata. Nothing is unpickled.
+safetensors: tensors of these names; its metadata hold ids and texts as JSON lists, and `by`, each under its own name or
+together as an object under `evidence`, as exports have them. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def _texts(file: Path, arrays: Mapping[str, Any], name: str) -> list[str]:
     if found.ndim != 1 or (found.size and found.dtype.kind not in "USi"):
         raise DataError(f"'{file}': {name} must be a list of texts.")
     if name == "ids" and not found.size:
-        raise DataError(f"'{file}' has no ids, which say which image a row is of.")
+        where = ": a JSON list under 'ids' in its metadata" if file.suffix.casefold() == ".safetensors" else ""
+        raise DataError(f"'{file}' has no ids, which say which image a row is of{where}.")
     return [t.decode() if isinstance(t, bytes) else str(t) for t in found.tolist()]
 
 
@@ -144,8 +146,17 @@ def _safetensors(file: Path) -> dict[str, Any]:
 
     try:
         with safe_open(str(file), framework="numpy") as held:
-            about = stated_in(file, (held.metadata() or {}).get("evidence", "{}"))
+            about = _metadata(file, held.metadata() or {})
             found: dict[str, Any] = {name: held.get_tensor(name) for name in held.keys()}
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise DataError(_broken(file, error)) from None
     return {**found, **{n: np.array(v) for n, v in about.items() if n in ("ids", "texts", "by")}}
+
+
+def _metadata(file: Path, told: Mapping[str, str]) -> dict[str, Any]:
+    """ids, texts and by, as exports write them or each for itself."""
+    single: dict[str, Any] = {"by": told["by"]} if "by" in told else {}
+    for name in ("ids", "texts"):
+        if name in told:
+            single[name] = stated_in(file, f'{{"{name}": {told[name]}}}', name)[name]
+    return {**single, **stated_in(file, told.get("evidence", "{}"))}

@@ -3,14 +3,17 @@ what has no row is missing and never an image in which nothing was found."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bench import api, store
+from bench import api, registry, store
 from bench.cli import main
 from bench.engine import collecting, exporting
 from bench.engine.options import Options
@@ -323,3 +326,26 @@ def test_the_files_are_identified_once_and_not_for_each_image(made, monkeypatch)
     monkeypatch.setattr(evidence, "digest", lambda value: sizes.append(len(value)) or real(value))
     imported(made[0], made[2] / "csv", metrics_of("geneval"), label="once")
     assert sizes.count(12) <= 2, "all rows are digested when the run is planned, not once more for each of 12 images"
+
+
+def test_ids_that_lie_beside_an_array_come_with_it(tmp_path):
+    np.save(tmp_path / "f.npy", np.eye(2))
+    (tmp_path / "f.ids.txt").write_text("a\nb\n")
+    kept = exporting.keep([tmp_path / "f.npy"], tmp_path / "runs")
+    assert (kept / "f.ids.txt").read_text() == "a\nb\n" and len(exporting.candidates(kept)) == 3
+
+
+def test_an_import_tries_every_rule_of_the_benchmarks():
+    """Every metric in the table of the rules' page that needs boxes alone, or answers alone."""
+    page = (Path(__file__).parents[2] / "docs" / "benchmark-rules.md").read_text(encoding="utf-8")
+    tried = {name: output for output, names in exporting.TRIED.items() for name in names}
+    known, looked = registry.entries("metric"), 0
+    for name in re.findall(r"`([a-z0-9-]+)`", "".join(re.findall(r"^\|.*$", page, re.MULTILINE))):
+        if name not in known:
+            continue
+        with contextlib.suppress(UsageError):  # it needs an extractor besides
+            outputs = {v.output for v in registry.create("metric", name, {}).views().values()} - {"truth"}
+            if outputs in ({"detections"}, {"answers"}):
+                looked += 1
+                assert {tried.get(name)} == outputs, name
+    assert looked >= 14

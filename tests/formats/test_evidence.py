@@ -7,6 +7,7 @@ COCO's category ids against the file format's own gaps; GenEval's colours agains
 from __future__ import annotations
 
 import json
+import os
 import pickle
 
 import numpy as np
@@ -176,6 +177,29 @@ def test_npy_has_its_ids_beside_it(tmp_path):
     written(tmp_path / "f.ids.txt", "a\nb\n")
     (found,) = read_all(tmp_path / "f.npy")
     assert Index(found.refs).find(ImageRow("b")) == 1
+
+
+def test_the_ids_beside_are_a_part_of_the_file(tmp_path):
+    np.save(tmp_path / "f.npy", np.eye(2))
+    written(tmp_path / "f.ids.txt", "a\nb\n")
+    (before,) = read_all(tmp_path / "f.npy")
+    np.save(tmp_path / "f.npy", np.eye(2))
+    written(tmp_path / "f.ids.txt", "b\na\n")
+    (after,) = read_all(tmp_path / "f.npy")
+    assert before.sha256 != after.sha256, "the same numbers of other images are other evidence"
+
+
+def test_ids_in_the_metadata_of_safetensors(tmp_path):
+    file = tmp_path / "f.safetensors"
+    save_file({"features": np.eye(2)}, file, {"ids": '["a_0", "b_0"]', "by": "mine"})
+    (found,) = read_all(file)
+    assert [ref.id for ref in found.refs] == ["a_0", "b_0"] and found.stated["by"] == "mine"
+    for metadata, says in (({}, "a JSON list under 'ids'"), ({"ids": "a_0, b_0"}, "`ids` that are no JSON list"),
+                           ({"ids": '{"a": 1}'}, "a list of texts")):  # fmt: skip
+        save_file({"features": np.eye(2)}, file, metadata)
+        os.utime(file, ns=(len(says), len(says)))
+        with pytest.raises(DataError, match=says):
+            read_all(file)
 
 
 def test_a_similarity_matrix_keeps_its_order_in_both_directions(tmp_path):
