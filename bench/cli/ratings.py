@@ -87,7 +87,7 @@ def columns_of(
     truth = np.mean([numbers(frame, c, path).to_numpy() for c in human], axis=0)
     names = list(metrics) or list(given.scores) or _numeric(frame, {*human, group})
     if not names:
-        raise UsageError(f"'{path}' has no other column of numbers; name the metrics with --metric.")
+        raise UsageError(f"'{path}' has no other column of numbers that differ; name the metrics with --metric.")
     unknown = [name for name in lower if name not in names and name not in given.lower]
     if unknown:
         raise UsageError(f"--lower names '{unknown[0]}', which is none of the metrics: {', '.join(names)}.")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.errors import DataError, did_you_mean
 from bench.formats.tables import read_table
-from bench.formats.textfiles import read_text
+from bench.formats.textfiles import read_bytes, read_text
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
@@ -26,7 +26,9 @@ def read_ratings(path: str | Path) -> pd.DataFrame:
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-            raise DataError(f"'{path}' cannot be read as Parquet: {error}.") from None
+            raise DataError(f"'{path}' cannot be read as Parquet: {str(error).rstrip('.')}.") from None
+    if not read_bytes(path).strip():
+        raise DataError(f"'{path}' is empty; a table of ratings has a row for each rated image.")
     if kind in (".csv", ".tsv"):
         columns, rows = read_table(path)
         return pd.DataFrame([cells for _, cells in rows], columns=columns)

@@ -94,6 +94,8 @@ def agreement(
     codes = codes.reshape(-1)
     if len(truth) < 3 or len(labels) < 2:
         raise TooFew(f"Agreement needs 3 rated items in 2 groups; there are {len(truth)} in {len(labels)}.")
+    if (truth == truth[0]).all():
+        raise TooFew(f"All {len(truth)} ratings are equal, so that no metric can be held against them.")
     if len(truth) > MOST_ITEMS:
         raise UsageError(f"Agreement looks at all pairs of up to {MOST_ITEMS} items; there are {len(truth)}.")
     weights = np.concatenate([np.ones((1, len(labels))), drawn_weights(len(labels), resamples, seed)])

@@ -33,11 +33,11 @@ RUN = "run ours --prompts captions.txt -m collapse -q"
 TINY = "timm(model=test_resnet,seed=0,size=64)"
 FD = f"run ours --prompts captions.txt --reference photos -q -m fd(extractor={TINY})"
 
-_DIGEST = re.compile(r"(?<=-)[0-9a-f]{8}\b|\b[0-9a-f]{16}(?=\.\.\.)|(?<=packs/)[0-9a-f]{16}")
+_DIGEST = re.compile(r"(?<=-)[0-9a-f]{8}\b|\b[0-9a-f]{16}(?=\.\.\.)|(?<=packs/)[0-9a-f]{16}|(?<=files/)[0-9a-f]{8}(?=-)")
 _FOREIGN = (
     (re.compile(r"\b127\.0\.0\.1:[0-9]{4,5}"), "127.0.0.1:8000"),
     (re.compile(r"process [0-9]+ on \S+?;"), "process 4711 on this machine;"),
-    (re.compile(r"(truncated or damaged|refused as weights|no readable safetensors file|cannot be read) \((?:[^()]|\([^()]*\))*\)"),
+    (re.compile(r"(truncated or damaged|refused as weights|no readable safetensors file|cannot be read|bundle\.json is damaged) \((?:[^()]|\([^()]*\))*\)"),
      r"\1 (...)"),
 )  # fmt: skip
 """What differs from machine to machine, or with the version of a library that speaks in the sentence."""

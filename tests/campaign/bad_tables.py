@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import bad_archives
+import bad_bundles
 import bad_disks
 import bad_evidence
 import bad_gates
 import bad_images
+import bad_judgements
+import bad_judges
 import bad_layouts
 import bad_makers
 import bad_names
@@ -24,10 +27,13 @@ TABLES: dict[str, list[Case]] = {
     "Studies and options": bad_settings.CASES,
     "Programs and functions that make images": bad_makers.CASES,
     "Servers and pipelines that make images": bad_services.CASES,
+    "Servers that answer questions about images": bad_judges.CASES,
     "Weights, features and statistics": bad_weights.CASES,
     "Recorded evidence": bad_evidence.CASES,
+    "People's judgements": bad_judgements.CASES,
     "Baselines and gates": bad_gates.CASES,
     "Disks, kills and damaged runs": bad_disks.CASES,
+    "Bundles for a machine without a network": bad_bundles.CASES,
     "Archives, cards and ledgers of strangers": bad_archives.CASES,
 }
 """Heading -> cases."""
