@@ -222,22 +222,23 @@ def _unpacking(archive: Path) -> Path:
 
 
 def checked(name: str, root: Path, read: Collection[Path] | None = None) -> Iterable[tuple[str, str, str]]:
-    """(file, sha256 here, sha256 expected) of the card's files that are below a root (or are it) and whose digest is
-    known; of those that were read alone, where that is given."""
+    """(file as it lies there, sha256 here, sha256 expected) of the card's files that are below a root (or are it) and
+    whose digest is known; of those that were read alone, where that is given."""
     known: Mapping[str, str] = places.pins(name)
     for one in card(name).get("files", ()):
         if one.get("archive"):
             continue
         expected = str(one.get("sha256", "")) or known.get(str(one["path"]), "")
         names = [str(p) for p in (one["path"], *one.get("also", ()))]
-        path = next((root / p for p in names if (root / p).is_file()), None)
+        path = next((f for p in names for f in (sorted(root.glob(p)) if "*" in p else [root / p]) if f.is_file()), None)
         if root.is_file() and root.name in {Path(p).name for p in names}:
             path = root
         if expected and path is not None and (read is None or path in read):
             with contextlib.suppress(BenchError, OSError):
                 found = sha256(path)
                 same = found.startswith(expected) or same_text(path, expected)
-                yield str(one["path"]), expected if same else found, expected
+                there = path.name if path == root else path.relative_to(root).as_posix()
+                yield there, expected if same else found, expected
 
 
 def same_text(path: Path, expected: str) -> bool:

@@ -95,6 +95,17 @@ def test_a_run_says_that_a_file_is_not_the_published_one(geneval, capsys):
         assert code == 5 and f"refused: {note}\n" in out, "verify and a run say the same"
 
 
+def test_a_file_by_another_name_of_the_layout_is_looked_at_too(tmp_path, capsys):
+    """TIFA's own sample, whose two texts are not TIFA v1.0."""
+    (tmp_path / "sample_text_inputs.json").write_text(json.dumps([{"id": "coco_1", "caption": "a dog"}]))
+    asked = {"id": "coco_1", "caption": "a dog", "question": "a dog?", "choices": ["yes", "no"], "answer": "yes",
+             "element_type": "animal/human", "element": "dog"}  # fmt: skip
+    (tmp_path / "sample_question_answers.json").write_text(json.dumps([asked]))
+    code, out, _ = told(capsys, "verify", "tifa", "--root", tmp_path)
+    assert code == 5 and "refused: sample_text_inputs.json has the sha256" in out
+    assert out.endswith(": 1 samples in " + str(tmp_path) + ", readable, but not the published files\n")
+
+
 def test_what_was_not_asked_for_is_not_held_against_it(tmp_path, capsys):
     (tmp_path / "data").mkdir()
     for split in ("swap_obj", "swap_att"):
