@@ -69,3 +69,19 @@ def test_more_modes_means_every_seed_above_every_other(r1, verdict):
     assert told["M2"] == "met"
     assert told["M3"] == "not met", "more modes, but not fewer unreadable images"
     assert told["M4"] == ("met" if np.mean(r1) > 3 else "not met")
+
+
+@pytest.mark.parametrize(
+    ("fgsm", "random", "verdicts"),
+    [((0.6, 0.2), 0.1, {"R3": "met", "R4": "not met"}), ((0.2, 0.6), 0.1, {"R3": "met", "R4": "met"}),
+     ((0.3, 0.3), 0.3, {"R3": "not met", "R4": "met"})],
+)  # fmt: skip
+def test_an_attack_counts_beyond_random_and_robustness_beyond_flows(fgsm, random, verdicts):
+    """fgsm: what it costs flow, and the other system."""
+    shares = {(n, k): v for n, f in zip(("flow", "cgan"), fgsm, strict=True)
+              for k, v in (("fgsm", f), ("random", random), ("synonyms", 0.0), ("drops", 0.5))}  # fmt: skip
+    falls = {key: fall for key, fall in drawn(shares, seeds=1).items()}
+    told = {name: verdict for name, verdict, _ in expectations.robustness(falls)}
+    assert told == {"R1": "met", "R2": "met", **verdicts}
+    falls["cgan", "synonyms"] = falls["cgan", "drops"]
+    assert expectations.robustness(falls)[0][1] == "not met"

@@ -20,23 +20,17 @@ Found = Mapping[str, np.ndarray]
 
 
 def of_runs(folders: Sequence[Path]) -> dict[str, Found]:
-    """Figure -> strategy -> (seeds, prompts), from the images of runs on scenes."""
+    """Figure -> strategy -> (seeds, prompts), from the images of runs of flows on scenes, wrapped or not."""
     from bench import store
-    from bench.formats.images import decode
     from bench.spec import parse_system
-    from bench.training.drawn import judged
-    from bench.world.detect import detect
-    from bench.world.split import scene_at
 
     rows: dict[str, dict[int, list[dict[str, bool]]]] = {}
     for folder in folders:
-        run, table = store.load(folder), store.samples(folder).sort_values("sample")
-        found = detect(np.stack([decode(store.image_path(folder, image)) for image in table["image"]]))
-        entries = [scene_at(*_row(sample)) for sample in table["sample"]]
-        system = parse_system(run.spec.system)
+        spec = store.load(folder).spec
+        system = parse_system(spec.system)
         inner = parse_system(str(system.generator.params.get("generator", system)))
-        name, seed = str(inner.fusion), int(run.spec.factors.get("train_seed") or inner.generator.params["train_seed"])
-        rows.setdefault(name, {})[seed] = [judged(f, e.scene) for f, e in zip(found, entries, strict=True)]
+        seed = int(spec.factors.get("train_seed") or inner.generator.params["train_seed"])
+        rows.setdefault(str(inner.fusion), {})[seed] = seen(folder)
     return {
         figure: {
             name: np.array([[one.get(figure, np.nan) for one in seeds[s]] for s in sorted(seeds)], dtype=np.float64)
@@ -44,6 +38,20 @@ def of_runs(folders: Sequence[Path]) -> dict[str, Found]:
         }
         for figure in FIGURES
     }
+
+
+def seen(folder: Path) -> list[dict[str, bool]]:
+    """What is right in each image of a run on scenes, in the order of its prompts' names."""
+    from bench import store
+    from bench.formats.images import decode
+    from bench.training.drawn import judged
+    from bench.world.detect import detect
+    from bench.world.split import scene_at
+
+    table = store.samples(folder).sort_values("sample")
+    found = detect(np.stack([decode(store.image_path(folder, image)) for image in table["image"]]))
+    entries = [scene_at(*_row(sample)) for sample in table["sample"]]
+    return [judged(f, e.scene) for f, e in zip(found, entries, strict=True)]
 
 
 def _row(sample: str) -> tuple[str, int]:
@@ -136,6 +144,30 @@ def mitigations(found: Mapping[str, Mapping[str, np.ndarray]]) -> list[tuple[str
         ("M4", _word(abs(penalty) < r1 and abs(pool) < r1),
          f"mean modes against none: r1 {r1:+.1f}, salimans {penalty:+.1f}, pool {pool:+.1f}"),
         ("M5", _word("none" in order[:2]), f"fewest modes: {order[0]}, {order[1]}, {order[2]}"),
+    ]  # fmt: skip
+
+
+def robustness(falls: Mapping[tuple[str, str], np.ndarray]) -> list[tuple[str, str, str]]:
+    """(name, verdict, what was found) of R1 to R4. falls: (system, kind) -> (1, prompts): colour with the caption as it
+    is less colour at the greatest strength of a kind (fgsm and random: at equal eps)."""
+    systems = list(dict.fromkeys(name for name, _ in falls))
+    ends = {key: (mean(gap), *interval(gap)) for key, gap in falls.items()}
+
+    def listed(kind: str) -> str:
+        return "; ".join(f"{n} {value:+.3f} [{low:+.3f}, {high:+.3f}]"
+                         for n in systems for value, low, high in [ends[n, kind]])  # fmt: skip
+
+    beyond = {n: interval(falls[n, "fgsm"] - falls[n, "random"]) for n in systems}
+    rivals = [n for n in systems if n != "flow"]
+    spared = {n: interval(falls["flow", "fgsm"] - falls[n, "fgsm"]) for n in rivals}
+    return [
+        ("R1", _word(all(ends[n, "synonyms"][1] <= 0.05 for n in systems)), f"fall at 1: {listed('synonyms')}"),
+        ("R2", _word(all(ends[n, "drops"][1] > 0 for n in systems)), f"fall at 1: {listed('drops')}"),
+        ("R3", _word(all(low > 0 for low, _ in beyond.values())),
+         "fgsm beyond random: " + "; ".join(f"{n} [{low:+.3f}, {high:+.3f}]" for n, (low, high) in beyond.items())),
+        ("R4", _word(not all(low > 0 for low, _ in spared.values())),
+         f"fall under fgsm: {listed('fgsm')}; flow's less theirs: "
+         + "; ".join(f"{n} [{low:+.3f}, {high:+.3f}]" for n, (low, high) in spared.items())),
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ controls      the runs of examples/quickstart.toml (drawn and judged here, no do
 fusion        the board of strategies and the factorial of generators x strategies
 mitigations   cgan with each of the survey's mitigations: modes, divergence from uniform
 constraints   flow with each semantic-consistency constraint, by judges that taught none of them
+robustness    trained systems asked in other words at five strengths, and with word embeddings moved against them
 
 Without a name the controls. The others train first what has no weights yet (fusion: in BENCH_HOME; the rest: below
 runs/training), which takes a GPU minutes and two cores a night. Paths are relative to the checkout, so that what is
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import expectations
+import numpy as np
 from expectations import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +54,10 @@ MITIGATIONS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 HELD = ("attribute-binding", "clipscore(extractor=scene-clip-independent)", "fd(extractor=scene-classifier)")
 """Judges of the constraints, which taught none of them."""
+ROBUST = ("flow", "cgan", "iten", "titan")
+"""Systems of the curves of robustness; flow and titan are trained without a critic, or nearly."""
+WORDED, STRENGTHS = ("synonyms", "typos", "drops"), (0.2, 0.4, 0.6, 0.8, 1.0)
+ATTACKS, EPS = ("fgsm", "random"), (0.1, 0.2, 0.4)
 CONSTRAINTS = ("none", "cosine", "ssim", "words", "matching", "embedding")
 
 
@@ -165,8 +171,6 @@ def trained(name: str, seed: int, options: Mapping[str, str], tier: str, steps: 
 
 def mitigations(device: str) -> None:
     """mitigations/: modes and divergence of cgan with each mitigation, and the expectations of them."""
-    import numpy as np
-
     folder = Path(OUT) / "mitigations"
     folder.mkdir(parents=True, exist_ok=True)
     figures = ("modes", "kl", "unreadable", "colour")
@@ -221,12 +225,52 @@ def constraints(device: str) -> None:
           "--format", "svg,png", "--out", folder)  # fmt: skip
 
 
+def robustness(device: str) -> None:
+    """robustness/: curves of trained systems over strength and eps, and the expectations of them."""
+    folder = Path(OUT) / "robustness"
+    folder.mkdir(parents=True, exist_ok=True)
+    ways = {kind: ("reworded", "strength", STRENGTHS) for kind in WORDED}
+    ways |= {kind: ("attacked", "eps", EPS) for kind in ATTACKS}
+    systems = [f"{name} 0={name}" for name in ROBUST] + [
+        f"{name} {kind} {x}={wrapper}(generator={name},kind={kind},{how}={x})"
+        for name in ROBUST for kind, (wrapper, how, far) in ways.items() for x in far
+    ]  # fmt: skip
+    judges = [word for metric in HELD[:2] for word in ("-m", metric)]
+    bench("run", *systems, "--dataset", "scenes(split=one-test,size=200)", "--root", "runs/robustness",
+          "--report", "runs/robustness/report", "--device", device, *judges)  # fmt: skip
+    colour = {}
+    for path in sorted(p.parent for p in Path(_only_folder("runs/robustness")).glob("*/run.json")):
+        told = [one["colour"] for one in expectations.seen(path)]
+        colour[json.loads((path / "run.json").read_text())["label"]] = np.array([told], dtype=np.float64)
+    lines, rows, falls = ["system,metric,x,value,low,high,direction"], [], {}
+    for name in ROBUST:
+        for kind, (_, _, far) in ways.items():
+            met = [(0.0, colour[f"{name} 0"]), *((x, colour[f"{name} {kind} {x}"]) for x in far)]
+            for x, right in met:
+                low, high = expectations.interval(right)
+                lines.append(f"{name},{kind},{x},{expectations.mean(right):.4f},{low:.4f},{high:.4f},higher")
+            shares = [f"{expectations.mean(right):.2f}" for _, right in met]
+            rows.append((name, kind, *shares, *[""] * (1 + len(STRENGTHS) - len(shares))))
+            falls[name, kind] = met[0][1] - met[-1][1]
+    (folder / "curves.csv").write_text("\n".join(lines) + "\n")
+    for kind in ways:
+        bench("plot", "curve", "--from", str(folder / "curves.csv"), "-m", kind, "--style", "column",
+              "--out", str(folder / f"{kind}.svg"))  # fmt: skip
+    _page(
+        folder, "Robustness of the trained systems",
+        "Written by `python tools/reference.py robustness`. Share of 200 prompts of one object whose image has the "
+        f"right colour, at strengths 0, {', '.join(map(str, STRENGTHS))} of other words, and for fgsm and random at "
+        f"eps 0, {', '.join(map(str, EPS))}. [curves.csv](curves.csv) has the intervals.",
+        table(("system", "kind", *map(str, range(1 + len(STRENGTHS)))), rows), expectations.robustness(falls),
+    )  # fmt: skip
+
+
 def _only_folder(root: str) -> str:
     """The folder of runs of the one data set below a root."""
-    return str(next(iter(sorted(Path(root).glob("scenes-test-*")))))
+    return str(next(iter(sorted(Path(root).glob("scenes-*test-*")))))
 
 
-PARTS = {"fusion": fusion, "mitigations": mitigations, "constraints": constraints}
+PARTS = {"fusion": fusion, "mitigations": mitigations, "constraints": constraints, "robustness": robustness}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
