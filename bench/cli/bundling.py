@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bench.cli.options import json_option, online, print_json, table
+from bench.cli.options import bringing, json_option, online, print_json, table
 from bench.cli.say import say
 from bench.errors import EXIT_FINE, EXIT_INCOMPLETE
 
@@ -18,11 +18,7 @@ from bench.errors import EXIT_FINE, EXIT_INCOMPLETE
 @click.option("--to", "target", default="", help="Bundle to write: a folder, or an archive (.tar, .tar.gz, .tgz).")
 @click.option("--from", "bundle", default="", help="Bundle to install on this machine.")
 @click.option("--list", "listed", is_flag=True, help="Print the needs; nothing is fetched or copied.")
-@click.option("--search", multiple=True, help="Folder that may hold some files under any name. Repeatable.")
-@click.option("--needed", is_flag=True, help="Leave out what a card calls optional, such as photographs.")
-@click.option("--allow-download", is_flag=True, envvar="BENCH_ALLOW_DOWNLOAD",
-              help="What is not here may be downloaded; without it only what is here is taken.")  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@bringing
 @json_option
 def fetch(
     spec: str | None, target: str, bundle: str, listed: bool, search: tuple[str, ...], needed: bool,

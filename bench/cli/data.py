@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bench.cli.evidence import export_run, import_run
-from bench.cli.options import json_option, online, print_json, table
+from bench.cli.options import bringing, json_option, online, print_json, table
 from bench.cli.say import say
 from bench.errors import EXIT_FINE, EXIT_INCOMPLETE
 
@@ -53,11 +53,7 @@ def link(name: str, path: str | None, forget: bool, as_json: bool) -> None:
 @data.command()
 @click.argument("name")
 @click.option("--to", "target", default=None, help="Folder to fetch into; default: BENCH_HOME/datasets/NAME.")
-@click.option("--search", multiple=True, help="Folder that may hold some files under any name. Repeatable.")
-@click.option("--needed", is_flag=True, help="Leave out what the card calls optional, such as photographs.")
-@click.option("--allow-download", is_flag=True, envvar="BENCH_ALLOW_DOWNLOAD",
-              help="Files may be downloaded; without it only files that are here are taken.")  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@bringing
 @json_option
 def fetch(
     name: str, target: str | None, search: tuple[str, ...], needed: bool, allow_download: bool, quiet: bool,

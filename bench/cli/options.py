@@ -57,6 +57,21 @@ def execution(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def bringing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of what brings files here: search, needed, allow_download, quiet."""
+    for option in reversed(
+        [
+            click.option("--search", multiple=True, help="Folder that may hold some files under any name. Repeatable."),
+            click.option("--needed", is_flag=True, help="Leave out what a card calls optional, such as photographs."),
+            click.option("--allow-download", is_flag=True, envvar="BENCH_ALLOW_DOWNLOAD",
+                         help="What is not here may be downloaded; without it only what is here is taken."),
+            click.option("--quiet", "-q", is_flag=True, help="No progress."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def online(allow_download: bool) -> None:
     """Put the hub libraries offline before any is imported, unless downloads are allowed."""
     os.environ["BENCH_ALLOW_DOWNLOAD"] = "1" if allow_download else "0"

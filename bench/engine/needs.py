@@ -2,8 +2,9 @@
 metrics' extractors, statistics, models of generators, and the files that the user named.
 
 A spec is a study (FILE.toml) or a name with parameters: a data set, metric, alias, panel, extractor or generator.
-Extractors are asked by what they have: `source()` (published weights), `model` and `revision` (a model of a folder or
-of the hub), `config` (open_clip's, for its tokenizer); parameters that are paths are the user's own files.
+Plug-ins say what they load: `models()` (of a folder or of the hub), `source()` (published weights), `judges`
+(extractors that they are made of or ask), `config` (open_clip's, for its tokenizer); parameters that are paths are the
+user's own files.
 """
 
 from __future__ import annotations
@@ -139,24 +140,23 @@ def _of_metric(text: str, replacements: Iterable[str]) -> Iterable[Need]:
 def _of_plugin(kind: str, spec: Spec) -> Iterable[Need]:
     """An extractor or generator: its files, the plug-ins that it names in its parameters, its judges."""
     own = list(_own(kind, spec))
-    yield from own
     for value in spec.params.values():
         if isinstance(value, Spec):
             yield from _of_plugin("extractor" if value.name in registry.entries("extractor") else "generator", value)
     try:
         made = build(kind, spec)
     except BenchError as error:
+        yield from own
         yield Need(kind, spec.name, str(spec), "missing", looked=error.messages)
         return
-    for judge in getattr(made, "judges", ()):
+    told = {str(value) for judge in made.judges for value in parse(judge).params.values()}
+    yield from (need for need in own if need.name not in told)
+    for judge in made.judges:
         yield from _of_plugin("extractor", parse(judge))
-    inner = getattr(made, "inner", None)
-    if kind == "extractor" and callable(getattr(inner, "source", None)):
-        yield from _published(inner, str(spec), bool(list(_paths(kind, spec))))
+    for model, revision in made.models():
+        yield of_model("weights", model, revision, str(spec))
     if callable(getattr(made, "source", None)):
         yield from _published(made, str(spec), bool(own))
-    elif hasattr(made, "model") and hasattr(made, "revision"):
-        yield of_model("weights", str(made.model), str(made.revision), str(spec))
 
 
 def _published(extractor: Any, of: str, own: bool) -> Iterable[Need]:

@@ -39,6 +39,7 @@ class Aesthetic(Extractor):
     ) -> None:
         spec = parse(str(of))
         self.head, self.inner = Path(head).expanduser(), registry.create("extractor", spec.name, spec.params)
+        self.judges = (str(of),)
         if "features" not in self.inner.image_outputs:
             raise UsageError(f"aesthetic needs features of images, and {of} gives none.")
         self._layers: list[tuple[torch.Tensor, torch.Tensor]] = []

@@ -39,12 +39,19 @@ class Extractor:
     never empty."""
     lacks: ClassVar[bool] = False
     """True when it may have nothing to say of an image: it then gives `absent`, too."""
+    judges: Sequence[str] = ()
+    """Extractors, in text form, that it is made of or may ask: what they need, it needs."""
     caveat: str = ""
     """What readers of its numbers must know, e.g. 'random weights, seed 0'."""
 
     def attach(self, label: str, evidence: str, samples: Iterable[Sample]) -> None:
         """Called once before `problems` where it is used in a run: the run's label, the evidence that its system is
         made of ('' where that is images), and all samples of the data set."""
+
+    def models(self) -> Sequence[tuple[str, str]]:
+        """(folder or owner/name of the hub, revision) of each model that it loads: what `bench fetch` brings and `bench
+        doctor` looks for."""
+        return ()
 
     def problems(self) -> list[str]:
         """Sentences that say what is missing on this machine (weights, an optional package); empty when it can load."""

@@ -40,6 +40,7 @@ class Coloured(Extractor):
         background: str = "#999999",
     ) -> None:  # fmt: skip
         self.detector, self.inner = _made(str(detector)), _made(str(clip))
+        self.judges = (str(detector), str(clip))
         if "detections" not in self.detector.image_outputs:
             raise UsageError(f"coloured needs a detector, and {detector} gives no detections.")
         if "features" not in self.inner.image_outputs or "features" not in self.inner.text_outputs:

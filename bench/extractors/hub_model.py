@@ -54,6 +54,9 @@ class HubModel(Extractor):
 
     # ---- before anything is loaded ----
 
+    def models(self) -> Sequence[tuple[str, str]]:
+        return ((self.model, self.revision),)
+
     def problems(self) -> list[str]:
         """A missing package, absent weights, a folder that cannot be meant."""
         found = []

@@ -38,6 +38,7 @@ class OcclusionMap(Extractor):
             raise UsageError(f"grid must be at least {_REACH}; got {grid}.")
         spec = parse(str(of))
         self.grid, self.inner = int(grid), registry.create("extractor", spec.name, spec.params)
+        self.judges = (str(of),)
         if "features" not in self.inner.image_outputs or "features" not in self.inner.text_outputs:
             raise UsageError(f"occlusion-map needs features of images and texts, and {of} does not give both.")
 

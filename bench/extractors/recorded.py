@@ -47,6 +47,7 @@ class Recorded(Extractor):
             raise UsageError(f"recorded has no rule outside={outside}.{did_you_mean(str(outside), OUTSIDE)}")
         self.path, self.by, self.threshold, self.outside = str(path), str(by), str(threshold), str(outside)
         self.nearest = Nearest(sentences, "recorded")
+        self.judges = () if sentences == MPNET else self.nearest.judges  # asked for; else few files need one
         self.label, self.given = "", ""
         self.samples: tuple[Sample, ...] = ()
         self.names: Mapping[str, str] = {}

@@ -88,6 +88,11 @@ class Generator:
         name = getattr(self, "plugin_name", "This generator")
         raise UsageError(f"{name} takes no fusion strategy; leave out '+{fusion}'.")
 
+    def models(self) -> Sequence[tuple[str, str]]:
+        """(folder or owner/name of the hub, revision) of each model that it loads: what `bench fetch` brings and `bench
+        doctor` looks for."""
+        return ()
+
     def problems(self) -> list[str]:
         """Sentences that say what is missing (a path, weights, a package); empty when it can start."""
         return []

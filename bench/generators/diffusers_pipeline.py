@@ -67,6 +67,9 @@ class Diffusers(Generator):
 
     # ---- before anything is loaded ----
 
+    def models(self) -> Sequence[tuple[str, str]]:
+        return ((self.model, self.revision),)
+
     def problems(self) -> list[str]:
         """Missing packages, folders, parts and weights, and parameters that cannot be meant; nothing is imported."""
         missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]

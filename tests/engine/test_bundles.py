@@ -114,6 +114,24 @@ def study(**more) -> str:
     return "s.toml"
 
 
+def test_models_are_declared_and_never_guessed(world, tmp_path):
+    """A server and a program have a model's name or a revision, and load nothing here."""
+    for text in ('http(url="http://127.0.0.1:9",model=owner/net,key_env=none)', "command(command=python3,revision=v1)",
+                 'vqa-http(url="http://127.0.0.1:9",model=owner/net,key_env=none)'):  # fmt: skip
+        assert not [n.name for n in needs(text) if n.name == "owner/net"], text
+    (one,) = needs("vqa(model=owner/net,revision=v1)")
+    assert (one.kind, one.name, one.hub) == ("weights", "owner/net", "owner/net@v1")
+    both = needs("coloured(detector=zero-shot-detector(model=owner/boxes))")
+    assert {"owner/boxes"} < {n.name for n in both} and len(both) == 2, "what an extractor is made of"
+    assert {n.name for n in needs("vqa(model=owner/net,choose=false)")} == {
+        "owner/net", "sentence-transformers/all-mpnet-base-v2"
+    }  # fmt: skip
+    (tmp_path / "sentences").mkdir()
+    named = needs(f'recorded(path=boxes.csv,sentences="{tmp_path / "sentences"}")')
+    assert sorted(Path(n.name).name for n in named) == ["boxes.csv", "sentences"], "each once"
+    assert [n.name for n in needs("recorded(path=boxes.csv)")] == ["boxes.csv"]
+
+
 def test_needs_are_told_offline_with_where_they_were_looked_for(world):
     found = {n.kind: n for n in needs(study(metrics=["geneval(extractor=recorded)", "fid"]))}
     assert {(k, n.status) for k, n in found.items()} == {
