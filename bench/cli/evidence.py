@@ -10,15 +10,15 @@ import click
 from bench.cli.options import execution, json_option, options_of, print_json, table
 from bench.cli.say import say
 
-FORMS = ("parquet", "csv", "coco", "geneval", "npz", "safetensors")
+FORMS = ("parquet", "csv", "coco", "geneval", "visor", "soa", "npz", "safetensors", "npy")
 
 
 @click.command("export")
 @click.argument("run")
 @click.option("--to", "target", required=True, help="Folder to write into.")
 @click.option("--form", "forms", multiple=True, type=click.Choice(FORMS), default=("parquet",), show_default=True,
-              help="Boxes: parquet, csv, coco, geneval; answers: parquet, csv; features: parquet, npz, safetensors. "
-              "Repeatable.")  # fmt: skip
+              help="Boxes: parquet, csv, coco, geneval, visor, soa; answers: parquet, csv; features: parquet, npz, "
+              "safetensors, npy. Repeatable.")  # fmt: skip
 @execution
 @json_option
 def export_run(run: str, target: str, forms: tuple[str, ...], as_json: bool, **values: Any) -> None:

@@ -1,7 +1,9 @@
 """Writes evidence in the forms that `bench.formats.evidence` reads: what is written and read again is equal bit by bit.
 
 COCO's boxes are x, y, width, height: the width is chosen so that x + width is the right edge exactly. GenEval's lines
-get a few keys beside its own (the image's sample, colours of boxes); GenEval's scripts ignore them.
+get a few keys beside its own (the image's sample, colours of boxes); GenEval's scripts ignore them. The forms of VISOR
+(centroids), SOA (boxes without confidences) and .npy (no texts, no maker) hold less than what is
+written: each is enough for the rule that it is published with.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import DataError
+from bench.formats.class_names import COCO, canonical
 from bench.formats.evidence import SIDECAR
 from bench.types import Answers, Detections, ImageRow, Sample
 
-BOXES = ("parquet", "csv", "coco", "geneval")
+BOXES = ("parquet", "csv", "coco", "geneval", "visor", "soa")
 ANSWERS = ("parquet", "csv")
-ARRAYS = ("parquet", "npz", "safetensors")
+ARRAYS = ("parquet", "npz", "safetensors", "npy")
 FORMS = tuple(dict.fromkeys((*BOXES, *ARRAYS)))
 
 
@@ -44,7 +49,7 @@ class Content:
 
 def forms_of(output: str) -> tuple[str, ...]:
     """The forms that can hold an output."""
-    return {"detections": BOXES, "answers": ANSWERS}.get(output, ARRAYS)
+    return {"detections": BOXES, "answers": ANSWERS, "features": ARRAYS}.get(output, ARRAYS[:-1])
 
 
 def files(content: Content, form: str, stem: str) -> dict[str, bytes]:
@@ -54,6 +59,11 @@ def files(content: Content, form: str, stem: str) -> dict[str, bytes]:
             return _coco(content, stem)
         if form == "geneval":
             return {f"{stem}.jsonl": _geneval(content)}
+        if form == "visor":
+            maker = content.by.replace(" ", "-").replace("_", "-")
+            return {f"results_run_all_{maker}_0.json": _visor(content)}
+        if form == "soa":
+            return _soa(content, stem)
         return _table(_box_columns(content), content.by, form, stem)
     if content.output == "answers":
         return _table(_answer_columns(content), content.by, form, stem)
@@ -185,6 +195,57 @@ def _geneval(content: Content) -> bytes:
     return "".join(line + "\n" for line in lines).encode()
 
 
+# ---- VISOR and SOA ---------------------------------------------------------------------------------------------------
+
+_SIDES = {"left of": (0, 1), "right of": (0, -1), "above": (1, 1), "below": (1, -1)}
+"""Relation -> (axis, sign of object less subject)."""
+
+
+def _visor(content: Content) -> bytes:
+    """{"id_k": {classes, centroid, recall, sra, text}} of all boxes: what the detector left out is out already."""
+    seen: dict[str, Any] = {}
+    for row, one in zip(content.rows, content.values, strict=True):
+        sample = content.samples[row.sample]
+        middle = ((one.boxes[:, :2] + one.boxes[:, 2:]) / 2).tolist()
+        places: dict[str, list[Any]] = {}
+        for label, place in zip(one.labels, middle, strict=True):
+            places.setdefault(label, []).append(place)
+        wanted = [thing.label for thing in sample.objects]
+        seen[f"{row.sample}_{row.k}"] = {
+            "classes": list(one.labels), "centroid": middle,
+            "recall": sum(name in places for name in wanted) / len(wanted) if wanted else 0.0,
+            "sra": any(_apart(places, wanted, r.subject, r.predicate, r.object) for r in sample.relations[:1]),
+            "text": sample.prompt,
+        }  # fmt: skip
+    return json.dumps(seen).encode()
+
+
+def _apart(places: Mapping[str, list[Any]], names: Sequence[str], subject: int, predicate: str, other: int) -> bool:
+    """VISOR's rule: any two centroids of the right classes on the right sides."""
+    if predicate not in _SIDES:
+        return False
+    axis, sign = _SIDES[predicate]
+    return any(
+        sign * (b[axis] - a[axis]) > 0 for a in places.get(names[subject], ()) for b in places.get(names[other], ())
+    )
+
+
+def _soa(content: Content, stem: str) -> dict[str, bytes]:
+    """detected_<folder>.pkl for each of SOA's labels, or one file of another data set: {image: [names, ids, boxes]}."""
+    known = {name: number for number, name in enumerate(COCO)}
+    found: dict[str, dict[str, Any]] = {}
+    for row, one in zip(content.rows, content.values, strict=True):
+        if not all(row.size):
+            told = f"SOA's form has boxes in shares of the side, and the size of the image of '{row.sample}' is unknown"
+            raise DataError(f"{told}; choose another form.")
+        boxes = np.concatenate([one.boxes[:, :2], one.boxes[:, 2:] - one.boxes[:, :2]], axis=1) / np.tile(row.size, 2)
+        folder = content.samples[row.sample].tags.get("folder", "")
+        found.setdefault(f"detected_{folder}" if folder else stem, {})[f"{row.sample}_{row.k}.png"] = [
+            list(one.labels), [known.get(canonical(name), -1) for name in one.labels], boxes.tolist()
+        ]  # fmt: skip
+    return {f"{name}.pkl": pickle.dumps(value, 2) for name, value in found.items()}
+
+
 # ---- arrays ----------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +261,10 @@ def _arrays(content: Content, form: str, stem: str) -> dict[str, bytes]:
         both = np.concatenate([values, spoken.astype(values.dtype)])
         return {f"{stem}.parquet": _parquet({**columns, content.output: list(both)}, content.by)}
     ids = [f"{r.sample}#{r.k}#{r.frame}" for r in content.rows]
+    if form == "npy":
+        stream = io.BytesIO()
+        np.save(stream, values)
+        return {f"{stem}.npy": stream.getvalue(), f"{stem}.ids.txt": "".join(f"{name}\n" for name in ids).encode()}
     held = {content.output: values, **({"text_features": spoken} if texts else {})}
     if form == "safetensors":
         from safetensors.numpy import save

@@ -82,6 +82,45 @@ def test_boxes_come_back_from_every_form(made, form):
     assert numbers(back) == only(run, "geneval", "visor")
 
 
+def test_the_forms_of_visor_and_soa_bring_back_the_score_that_they_are_published_with(tmp_path):
+    dice, dataset = np.random.default_rng(0), "visor(each=500)"
+    lines = ["sample,k,width,height,label,x1,y1,x2,y2,score"]
+    for sample in registry.create("dataset", "visor", {"each": 500}):
+        for thing in sample.objects:
+            x, y = dice.random(2) * 60
+            if dice.random() < 0.8:
+                lines.append(f"{sample.id},0,100,80,{thing.label},{x},{y},{x + 20},{y + 15},{dice.random()}")
+        lines.append(f"{sample.id},0,100,80,clock,1,2,3,4,0.5")
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    options, metrics = Options(root=tmp_path / "runs"), ("visor(extractor=recorded)", "soa(extractor=recorded)")
+
+    def brought(path, label, named):
+        folder = exporting.keep([path], options.root)
+        spec = RunSpec(f"evidence(path={folder})", dataset, label=label, metrics=named)
+        return exporting.brought(spec, options, True)[0]
+
+    first = brought(tmp_path / "boxes.csv", "first", metrics)
+    for form, metric in zip(("visor", "soa"), metrics, strict=True):
+        exporting.export(Path(first.path), tmp_path / form, (form,), options)
+        back = brought(tmp_path / form, form, (metric,))
+        assert numbers(back) == only(first, form) and len(back.scores) > 1
+    (file,) = (tmp_path / "visor").glob("results_*_0.json")
+    told = json.loads(file.read_text())
+    assert all(list(v) == ["classes", "centroid", "recall", "sra", "text"] for v in told.values())
+    (uncond,) = (s.value for s in first.scores if s.output == "uncond")
+    assert np.mean([v["sra"] for v in told.values()]) == pytest.approx(uncond) and 0.1 < uncond < 0.6, "its own verdict"
+
+
+def test_features_come_back_from_npy(made, tmp_path):
+    root, run, _ = made
+    exporting.export(Path(run.path), tmp_path, ("npy",), Options(root=root))
+    assert {file.name.partition(".")[0] for file in tmp_path.iterdir()} == {"features"}, "logits are no features"
+    (scored,) = api.score([run.path], metrics=["vendi(extractor=scene-facts)"], options=Options(root=root))
+    (wide,) = tmp_path.glob("*scene-facts*.npy")
+    back = imported(root, wide, ["vendi(extractor=recorded)"], label="npy")
+    assert numbers(back) == only(scored, "vendi") and len(back.scores) == 1
+
+
 def test_pycocotools_reads_the_export_and_finds_the_same_boxes(made):
     coco = pytest.importorskip("pycocotools.coco")
     folder = made[2] / "coco"
