@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from bench.errors import DataError
+from bench.errors import DataError, UsageError
 from bench.functional.relations import IN_DEPTH
 from bench.functional.rules import (
     PEOPLE,
     VISOR_SPREAD,
     Clause,
     compbench_spatials,
+    dalleval_spatial,
     geneval_verdicts,
     paintskills_spatials,
 )
@@ -175,6 +176,8 @@ class OfPair(OfObjects):
     depth and in the picture only those that it judges."""
 
     in_depth: ClassVar[bool] = False
+    alike: bool = False
+    """Whether two objects of one class are judged: most benchmarks tell objects apart by their class alone."""
     needs: ClassVar[tuple[str, ...]] = ("objects", "relations")
     responds_to: ClassVar[tuple[str, ...]] = _PLACED
 
@@ -194,8 +197,7 @@ class OfPair(OfObjects):
         if max(first.subject, first.object) >= len(sample.objects):
             raise DataError(f"A relation of sample '{sample.id}' names an object that it does not have.")
         subject, other = (sample.objects[i].label for i in (first.subject, first.object))
-        # the benchmarks tell objects apart by their class alone
-        return None if subject == other else (subject, other, first.predicate)
+        return None if subject == other and not self.alike else (subject, other, first.predicate)
 
     def pairs(self, found: Sequence[Detections], asked: Sequence[tuple[str, str, str]]) -> list[float]:
         """The scores of several images, looked at together: looks are dear and boxes are few."""
@@ -241,11 +243,22 @@ def surest(found: Detections, label: str) -> tuple[float, list[float]] | None:
     scope="sample", direction="higher",
 )  # fmt: skip
 class PaintskillsSpatial(OfPair):
-    """Exactly one object of each class is found and their corners stand as stated along the longer axis."""
+    """rule=heim: exactly one object of each class is found and their corners stand as stated along the longer axis.
+    rule=dall-eval: the two surest boxes are the two objects, and their centres stand so; of two objects of one class
+    only the axis counts."""
 
     formula = "1[one object of each class, corners in the relation along the longer axis]"
     outputs = (mean_output("value", "spatial (PaintSkills)"),)
     paper = "Cho et al. 2023, arXiv:2202.04053"
 
+    def __init__(self, extractor: str = "scene-detector", rule: str = "heim") -> None:
+        if rule not in ("heim", "dall-eval"):
+            raise UsageError(f"The rule of paintskills-spatial is heim or dall-eval; got '{rule}'.")
+        super().__init__(extractor, rule)
+        self.rule, self.alike = rule, rule == "dall-eval"
+
     def pairs(self, found: Sequence[Detections], asked: Sequence[tuple[str, str, str]]) -> list[float]:
+        if self.rule == "dall-eval":
+            every = zip(found, asked, strict=True)
+            return [float(dalleval_spatial(f.labels, f.boxes, f.scores, f.size, pair)) for f, pair in every]
         return list(map(float, paintskills_spatials([(f.labels, f.boxes) for f in found], asked)))

@@ -165,6 +165,28 @@ def test_numbers_of_objects():
         rules.counting_rmse(["dog"], {})
 
 
+def test_dall_evals_own_verdict():
+    """Worked by hand, the image twice as wide as high: shares of the sides decide which axis is the longer one."""
+    labels, sure = ["cup", "dog", "cat"], [0.1, 0.9, 0.8]
+    boxes = np.array([[0, 0, 9, 9], [40, 10, 60, 30], [80, 50, 100, 70]])
+
+    def verdict(relation, labels=labels, sure=sure, size=(200, 100), asked=("dog", "cat")):
+        return rules.dalleval_spatial(labels, boxes, np.array(sure), size, (*asked, relation))
+
+    # centres (50, 20) and (90, 60): offset (-40, -40) pixels, (-.2, -.4) of the sides
+    assert [r for r in ("left of", "right of", "above", "below") if verdict(r)] == ["above"]
+    assert [r for r in ("left of", "right of", "above", "below") if verdict(r, size=(100, 200))] == ["left of"]
+    assert verdict("below", asked=("cat", "dog")) and not verdict("above", asked=("cat", "dog"))
+    assert not verdict("above", sure=[0.95, 0.9, 0.8]), "the surest two are a cup and a dog"
+    assert not verdict("above", asked=("dog", "cup")) and not rules.dalleval_spatial(
+        ["dog"], boxes[:1], np.ones(1), (9, 9), ("dog", "cat", "above")
+    )  # fmt: skip
+    twins = ["cup", "dog", "dog"]
+    assert [r for r in ("left of", "right of", "above", "below") if verdict(r, twins, asked=("dog", "dog"))] == [
+        "above", "below"
+    ]  # fmt: skip
+
+
 def test_paintskills():
     boxes = torch.tensor([LEFT, RIGHT])
     assert rules.paintskills_spatial(["dog", "cat"], boxes, "dog", "cat", "left of")

@@ -144,6 +144,19 @@ def test_hrs_wants_all_relations_of_the_prompt(kit):
     assert scores(kit, "hrs-spatial", [(image, absent)])["value"] == 0
 
 
+def test_paintskills_rules_differ_in_a_third_box(kit):
+    pair = asked("dog", "cat", relations=[(0, "left of", 1)])
+    extra = seen(("dog", LEFT, 0.9), ("cat", RIGHT, 0.8), ("cat", LOW, 0.1))
+    sure = seen(("cup", LOW, 0.95), ("dog", LEFT, 0.9), ("cat", RIGHT, 0.8))
+    twins = (seen(("dog", LEFT, 0.9), ("dog", RIGHT, 0.8)), asked("dog", "dog", relations=[(0, "right of", 1)]))
+    assert [scores(kit, "paintskills-spatial", [(i, pair)])["value"] for i in (extra, sure)] == [0, 1]
+    own = [scores(kit, "paintskills-spatial", [(i, pair)], rule="dall-eval")["value"] for i in (extra, sure)]
+    assert own == [1, 0] and scores(kit, "paintskills-spatial", [twins], rule="dall-eval")["value"] == 1
+    assert np.isnan(scores(kit, "paintskills-spatial", [twins])["value"]), "HEIM's does not judge one class"
+    with pytest.raises(UsageError, match="heim or dall-eval"):
+        kit.make("paintskills-spatial", rule="own")
+
+
 def test_paintskills_counts_exactly(kit):
     rows = [(seen(*[("dog", LEFT, 0.9)] * n, ("cat", RIGHT, 0.9)), asked("dog", "dog")) for n in (1, 2, 3)]
     assert scores(kit, "paintskills-count", rows)["value"] == pytest.approx(1 / 3)

@@ -19,6 +19,7 @@ from bench.functional.rules.compbench import (
 from bench.functional.rules.geneval import Clause, geneval_overall, geneval_verdict, geneval_verdicts
 from bench.functional.rules.hrs import CountScores, hrs_counting, hrs_spatial, hrs_spatials
 from bench.functional.rules.paintskills import (
+    dalleval_spatial,
     paintskills_count,
     paintskills_object,
     paintskills_spatial,
@@ -52,6 +53,7 @@ __all__ = [
     "compbench_spatials",
     "counted_answers",
     "counting_rmse",
+    "dalleval_spatial",
     "dsg",
     "geneval_overall",
     "geneval_verdict",
