@@ -24,7 +24,7 @@ absent from a card.
 - `bench data fetch NAME --allow-download` brings the official files: found by sha256 among what is here (`--search
   DIR`), else downloaded, resumed where a transfer broke, checked, unpacked.
 - `bench data verify NAME` says everything that is wrong with the files, one sentence a kind, counted; exit code 5 when
-  something is missing or refused.
+  something is missing or refused, or a file is not the published one (a run reads that one, and says so).
 - `bench data preview NAME --sheet sheet.png` shows the first samples, and their images and prompts as one picture.
 
 Without a link, `root=PATH` in the text form says where the files lie: `"geneval(root=PATH)"`. Files may be as people
