@@ -8,6 +8,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -263,20 +264,21 @@ def robustness(device: str) -> None:
             met = [(0.0, colour[f"{name} 0"]), *((x, colour[f"{name} {kind} {x}"]) for x in far)]
             for x, right in met:
                 low, high = expectations.interval(right)
-                lines.append(f"{name},{kind},{x},{expectations.mean(right):.4f},{low:.4f},{high:.4f},higher")
+                lines.append(f"{name},colour under {kind},{x},{expectations.mean(right):.4f},{low:.4f},{high:.4f},higher")
             shares = [f"{expectations.mean(right):.2f}" for _, right in met]
             rows.append((name, kind, *shares, *[""] * (1 + len(STRENGTHS) - len(shares))))
             falls[name, kind] = met[0][1] - met[-1][1]
     (folder / "curves.csv").write_text("\n".join(lines) + "\n")
     for kind in ways:
-        bench("plot", "curve", "--from", str(folder / "curves.csv"), "-m", kind, "--style", "column",
+        bench("plot", "curve", "--from", str(folder / "curves.csv"), "-m", f"colour under {kind}", "--style", "column",
               "--out", str(folder / f"{kind}.svg"))  # fmt: skip
     _page(
         folder, "Robustness of the trained systems",
         "Written by `python tools/reference.py robustness`. Share of 200 prompts of one object whose image has the "
-        f"right colour, at strengths 0, {', '.join(map(str, STRENGTHS))} of other words, and for fgsm and random at "
-        f"eps 0, {', '.join(map(str, EPS))}. [curves.csv](curves.csv) has the intervals.",
-        table(("system", "kind", *map(str, range(1 + len(STRENGTHS)))), rows), expectations.robustness(falls),
+        "right colour, by strength of the other words, or by eps of fgsm and random (in brackets). "
+        "[curves.csv](curves.csv) has the intervals, [drops](drops.svg), [fgsm](fgsm.svg) and so on the curves.",
+        table(("system", "kind", "0", *(f"{s} ({eps})" if eps else f"{s}" for s, eps in zip_longest(STRENGTHS, EPS))),
+              rows), expectations.robustness(falls),
     )  # fmt: skip
 
 
