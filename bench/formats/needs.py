@@ -29,6 +29,20 @@ LICENCES = (
     ("https://dl.fbaipublicfiles.com/dinov2/", "Apache-2.0"),  # MODEL_CARD.md of github.com/facebookresearch/dinov2
 )
 """Beginnings of addresses -> licence of the weights there."""
+HUB_LICENCES = {
+    "Salesforce/blip-vqa-base": "bsd-3-clause",
+    "Salesforce/blip-vqa-capfilt-large": "bsd-3-clause",
+    "depth-anything/Depth-Anything-V2-Small-hf": "apache-2.0",
+    "google/owlv2-base-patch16-ensemble": "apache-2.0",
+    "google/owlvit-base-patch32": "apache-2.0",
+    "IDEA-Research/grounding-dino-base": "apache-2.0",
+    "sentence-transformers/all-mpnet-base-v2": "apache-2.0",
+    "timm/vit_base_patch32_clip_224.openai": "apache-2.0",
+    "timm/vit_large_patch14_clip_224.openai": "apache-2.0",
+    "timm/vit_large_patch14_dinov2.lvd142m": "apache-2.0",
+}
+"""Repository of the hub -> what its page on huggingface.co states, of models that are defaults or that the docs name. A
+model card in the cache goes before. What is in neither is unknown."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +192,10 @@ def _of_address(url: str) -> str:
 
 
 def model_licence(model: str, revision: str = "") -> str:
-    """What the model card in the Hugging Face cache says."""
+    """What the model card in the Hugging Face cache says, else what its page said when it was read."""
     folder = located(model, revision) if model else None
-    return UNKNOWN if folder is None else card_licence(folder)
+    said = UNKNOWN if folder is None else card_licence(folder)
+    return said if said != UNKNOWN else HUB_LICENCES.get(model, UNKNOWN)
 
 
 def card_licence(folder: Path) -> str:

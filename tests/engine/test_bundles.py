@@ -132,6 +132,21 @@ def test_models_are_declared_and_never_guessed(world, tmp_path):
     assert [n.name for n in needs("recorded(path=boxes.csv)")] == ["boxes.csv"]
 
 
+def test_licences_that_publishers_state_are_known_offline(world, tmp_path):
+    stated = {n.name: n.licence for text in ("clipscore", "vqa", "zero-shot-detector", "depth", "fd-dinov2", "lpips",
+                                             "sentence-embedding") for n in needs(text)}  # fmt: skip
+    unknown = [name for name, licence in stated.items() if licence == "unknown"]
+    assert len(stated) >= 7 and [n.partition("-")[0] for n in unknown] == ["alexnet"], "torchvision names none"
+    assert stated["Salesforce/blip-vqa-base"] == "bsd-3-clause"
+    snapshot = tmp_path / "hub" / "models--Salesforce--blip-vqa-base" / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text(COMMIT)
+    (snapshot / "README.md").write_text("---\nlicense: other\n---\n")
+    assert needs("vqa")[0].licence == "other", "the card that lies there goes before"
+
+
 def test_needs_are_told_offline_with_where_they_were_looked_for(world):
     found = {n.kind: n for n in needs(study(metrics=["geneval(extractor=recorded)", "fid"]))}
     assert {(k, n.status) for k, n in found.items()} == {
