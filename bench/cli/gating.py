@@ -157,13 +157,15 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
     The verdict is written before the command ends with one of these. Where there is no baseline yet, RUN becomes a
     candidate for one, and the command fails once.
     """
+    import dataclasses
+
     from bench.cli.naming import run_folders
     from bench.errors import EXIT_INCOMPLETE, EXIT_NOT_COMPARABLE, EXIT_REGRESSED, BenchError, UsageError
     from bench.regression import baseline as files
     from bench.regression.gate import gate as judge
     from bench.regression.policy import policy_at
     from bench.regression.report import report
-    from bench.regression.verdict import plain, unjudged
+    from bench.regression.verdict import options, plain, unjudged
 
     found = run_folders(runs, values["root"])
     if len(found) != 1:
@@ -172,16 +174,17 @@ def run(runs: tuple[str, ...], names: tuple[str, ...], as_json: bool, **values: 
         raise UsageError("A baseline was named twice; each is held against once.")
     rules = policy_at(values["policy"])
     home = Path(values["folder"])
+    words = options(policy=values["policy"], baselines=values["folder"], strict=values["strict"])
     target = Path(values["verdict"] or Path(values["root"]) / "gates" / f"{'+'.join(names)}.json")
     absent = [name for name in names if not files.path_of(home, name).is_file()]
     try:
         if absent:
             raise _candidates(found[0], absent, home)
         held = [files.read(home, name) for name in names]
-        verdict = judge(found[0], held, rules, home=home)
+        verdict = dataclasses.replace(judge(found[0], held, rules, home=home), options=words)
     except BenchError as error:
         if error.exit_code in (EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE):
-            _write(unjudged(found[0], names, rules, error), target, values)
+            _write(dataclasses.replace(unjudged(found[0], names, rules, error), options=words), target, values)
         raise
     _write(verdict, target, values)
     page = report(verdict, found[0], held, home, Path(values["report"])) if values["report"] else None
@@ -326,6 +329,7 @@ def _say(verdict: Any, target: Path, page: Path | None) -> None:
     if verdict.items:
         say("")
         say(table(forms.rows(verdict), list(forms.HEAD)))
+        say(forms.LEGEND)
     for name, worst in forms.falls(verdict):
         say(f"\nlost most: {name}")
         for fall in worst:

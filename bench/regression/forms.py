@@ -63,23 +63,31 @@ def _interval(item: Item) -> str:
 
 def reproduce(verdict: Verdict) -> str:
     """The command that judges the same run again."""
-    held = " ".join(f"--baseline {shlex.quote(b)}" for b in verdict.baselines)
-    return f"bench gate run {shlex.quote(verdict.path)} {held}"
+    held = [word for b in verdict.baselines for word in ("--baseline", b)]
+    return shlex.join(["bench", "gate", "run", verdict.path, *held, *verdict.options])
 
 
 # ---- text ----------------------------------------------------------------------------------------------------------
 
-HEAD = ("", "metric", "baseline", "run", "better by", "90 % interval", "margin", "seen from", "prompts", "why")
+LEGEND = (
+    "Change: above 0 is better, whatever the metric's direction. Seen from: the smallest true drop that is called a "
+    "regression with 80 % power. In brackets: advisory."
+)
+HEAD = ("", "metric", "baseline", "run", "change", "90 % interval", "margin", "seen from", "prompts", "why")
+
+
+def ordered(verdict: Verdict) -> list[Item]:
+    """What blocks first, slices last."""
+    return sorted(verdict.items, key=lambda i: (not i.blocking, bool(i.slice)))
 
 
 def rows(verdict: Verdict) -> list[list[str]]:
-    """A row an item under `HEAD`; what blocks first."""
-    order = sorted(verdict.items, key=lambda i: (not i.blocking, bool(i.slice)))
-    several = len(verdict.baselines) > 1
-    return [_row(item, several) for item in order]
+    """A row an item under `HEAD`."""
+    return [row(item, len(verdict.baselines) > 1) for item in ordered(verdict)]
 
 
-def _row(item: Item, several: bool) -> list[str]:
+def row(item: Item, several: bool) -> list[str]:
+    """One item under `HEAD`; several: the baseline is named."""
     digits = _digits(item)
     name = f"{item.name} ({item.baseline})" if several else item.name
     return [
@@ -104,11 +112,13 @@ def summary(verdict: Verdict, limit: int = SUMMARY_LIMIT) -> str:
     head = [f"### {escaped(headline(verdict))}", ""]
     parts = [*head, *_findings(verdict.findings), "| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     parts += ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows(verdict)]
-    parts += ["", "Brackets: advisory. *Seen from*: the smallest true drop that is called a regression with 80 % power"]
+    parts += ["", LEGEND]
     for name, worst in falls(verdict):
         parts += ["", f"<details><summary>Prompts that lost most: {escaped(name)}</summary>", ""]
-        parts += ["| prompt | before | after | image |", "|---|---|---|---|"]
-        parts += [f"| {escaped(f.prompt)} | {f.before:.4g} | {f.after:.4g} | {escaped(f.images[1])} |" for f in worst]
+        parts += ["| prompt | before | after | image before | image after |", "|---|---|---|---|---|"]
+        for f in worst:
+            cells = [f.prompt, f"{f.before:.4g}", f"{f.after:.4g}", *f.images]
+            parts += ["| " + " | ".join(escaped(cell) for cell in cells) + " |"]
         parts += ["", "</details>"]
     if verdict.changes:
         parts += ["", "<details><summary>What else changed</summary>", ""]
@@ -179,9 +189,9 @@ def _lines(worst: Sequence[Fall]) -> list[str]:
 
 
 def line(fall: Fall) -> str:
-    """'0.91 -> 0.12  a red circle  (runs/.../x.png)'."""
-    image = f"  ({fall.images[1]})" if fall.images[1] else ""
-    return f"{fall.before:.3g} -> {fall.after:.3g}  {fall.prompt}{image}"
+    """'0.91 -> 0.12  a red circle  (old/x.png -> new/x.png)'."""
+    files = " -> ".join(image for image in fall.images if image)
+    return f"{fall.before:.3g} -> {fall.after:.3g}  {fall.prompt}{f'  ({files})' if files else ''}"
 
 
 def write(verdict: Verdict, path: Path, text: str) -> None:

@@ -45,6 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Under xdist whoever hands out the tests collects none: baseline and page are written here, before any worker."""
+    config = session.config
+    if config.getoption("--t2i-run") and config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        _verdict(config)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the gate's tests before -k chooses among all."""
     if config.getoption("--t2i-run"):
@@ -73,6 +81,7 @@ def _verdict(config: pytest.Config) -> Verdict:
 
 
 def _judged(config: pytest.Config) -> Verdict:
+    import dataclasses
     from pathlib import Path
 
     from bench.errors import UsageError
@@ -81,6 +90,7 @@ def _judged(config: pytest.Config) -> Verdict:
     from bench.regression.naming import found_run
     from bench.regression.policy import policy_at
     from bench.regression.report import report
+    from bench.regression.verdict import options
 
     home, names = Path(config.getoption("--t2i-baselines")), config.getoption("--t2i-baseline")
     run = found_run(config.getoption("--t2i-run"), config.getoption("--t2i-root"))
@@ -92,12 +102,14 @@ def _judged(config: pytest.Config) -> Verdict:
         new = files.candidate(run, name, reason or "first candidate, written by pytest", home)
         old = files.renewed(files.read(home, name), new) if name not in first else new
         written = files.write(old, home, replace_it=True)
-        told = f"Baseline '{name}' was written; commit {' and '.join(map(str, written))}"
+        said = f"Baseline '{name}' was written; commit {' and '.join(map(str, written))}"
         if not reason:
-            raise UsageError(f"{told}, if it is what later runs are to be held against. Nothing was judged.")
-        config.issue_config_time_warning(GateWarning(told), 2)
+            raise UsageError(f"{said}, if it is what later runs are to be held against. Nothing was judged.")
+        config.issue_config_time_warning(GateWarning(said), 2)
     held = [files.read(home, name) for name in names]
     verdict = gate(run, held, policy_at(config.getoption("--t2i-policy")), home=home)
+    policy, strict = config.getoption("--t2i-policy"), config.getoption("--t2i-strict")
+    verdict = dataclasses.replace(verdict, options=options(policy=policy, baselines=str(home), strict=strict))
     if config.getoption("--t2i-report") and not worker:
         report(verdict, run, held, home, Path(config.getoption("--t2i-report")))
     return verdict

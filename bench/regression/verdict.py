@@ -108,6 +108,8 @@ class Verdict:
     """fail or warn."""
     differences: tuple[str, ...] = ()
     """Why the two are not comparable."""
+    options: tuple[str, ...] = ()
+    """What `bench gate run` was told beside run and baselines, and has a bearing on the verdict."""
 
     @property
     def outcome(self) -> Outcome:
@@ -132,6 +134,13 @@ def unjudged(run: Path, baselines: Sequence[str], policy: Policy, error: BenchEr
         run.name, str(run), "", "", tuple(baselines), (), findings, (), policy.alpha, policy.inconclusive,
         error.messages if apart else (),
     )  # fmt: skip
+
+
+def options(*, policy: str = "", baselines: str = "baselines", strict: bool = False) -> tuple[str, ...]:
+    """Words of the command line for what is not as by default."""
+    found = ["--policy", policy] if policy else []
+    found += ["--baselines", baselines] if baselines != "baselines" else []
+    return (*found, *(["--strict"] if strict else []))
 
 
 def plain(verdict: Verdict) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.reports import privacy
 from bench.reports.comparison.nouns import Comparison
@@ -20,33 +22,35 @@ _OURS = re.compile(r"[0-9a-f]{16}\.(webp|png)")
 
 
 def write_report(
-    comparison: Comparison, out_dir: str | Path, *, by: str = "", images: str = "embedded", budget: int = BUDGET
-) -> Path:
+    comparison: Comparison, out_dir: str | Path, *, by: str = "", images: str = "embedded", budget: int = BUDGET,
+    gate: Mapping[str, Any] | None = None,
+) -> Path:  # fmt: skip
     """Write index.html, the exports (`exports.forms.files`) and figures/ to `out_dir`; returns index.html's path.
 
     images: 'embedded' makes index.html one file that can be sent alone and has at most `budget` bytes: rows of images
     that do not fit are left out, and the page says how many and what to do. 'files' puts larger thumbnails of any
     number into img/ beside the page and links to the runs' own images. 'none' shows no image. The form never follows
-    from the data, so that who mails index.html once can mail it always. by: as in `comparison_page.made`.
+    from the data, so that who mails index.html once can mail it always. by, gate: as in `comparison_page.made`.
     UsageError when `out_dir` is a file, DiskError when the disk refuses.
     """
     out = Path(out_dir)
     refuse_file(out)
-    files = contents(comparison, by=by, images=images, budget=budget, beside=out)
+    files = contents(comparison, by=by, images=images, budget=budget, beside=out, gate=gate)
     write_folder(out, files)
     _sweep(out, files)
     return out / "index.html"
 
 
 def contents(
-    comparison: Comparison, *, by: str = "", images: str = "embedded", budget: int = BUDGET, beside: Path | None = None
-) -> dict[str, bytes]:
+    comparison: Comparison, *, by: str = "", images: str = "embedded", budget: int = BUDGET, beside: Path | None = None,
+    gate: Mapping[str, Any] | None = None,
+) -> dict[str, bytes]:  # fmt: skip
     """Relative path -> bytes of every file of the report; index.html comes last."""
     files = forms.files(comparison)
     if comparison.numbered:
         figure = scores_figure(comparison)
         files |= {f"figures/scores.{kind}": rendered(figure, kind) for kind in FIGURES}
-    page = made(comparison, by=by, images=images, budget=budget, beside=beside)
+    page = made(comparison, by=by, images=images, budget=budget, beside=beside, gate=gate)
     files |= {**page.images, "index.html": page.html.encode("utf-8", "replace")}
     privacy.check([s.run for s in comparison.systems], files)
     return files

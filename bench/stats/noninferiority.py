@@ -7,8 +7,10 @@ the size of the family, because every comparison has to pass (intersection-union
 is called regressed in at most 5 % over the family: p is one-sided, by exchanging the two runs within whole groups of
 images, step-down over the maximum (Westfall & Young 1993), which is exact where the runs may be exchanged.
 
-Bounds are Student's t on the linearised estimate; for zeros and ones with one row a group Tango's score bounds (1998),
-which stay apart from 0 where no prompt changed its side: t would be sure of everything then.
+Bounds are Student's t on the linearised estimate, wider where the groups are skewed towards the bound (`lower_reach`):
+by t alone a run that broke on a tenth of 120 prompts, and is worse by the margin, would pass in 7 % instead of 5. For
+zeros and ones with one row a group they are Tango's score bounds (1998), which stay apart from 0 where no prompt
+changed its side: t would be sure of everything then.
 """
 
 from __future__ import annotations
@@ -70,8 +72,33 @@ def bounds(both: Kernel, sign: int, *, alpha: float = ALPHA, seed: int = 0) -> B
         low = tango(better, worse, groups, alpha)
         high = -tango(worse, better, groups, alpha)
         return Bounds(delta, error, low, high, sd, groups, "Tango's score bounds")
-    reach = float(special.stdtrit(groups - 1, 1 - alpha)) * error
-    return Bounds(delta, error, delta - reach, delta + reach, sd, groups, "Student's t, by group")
+    far, skew = special.stdtrit(groups - 1, 1 - alpha), skewness(sign * influence[:, 0])
+    low, high = (error * float(lower_reach(far, s, groups)) for s in (skew, -skew))
+    return Bounds(delta, error, delta - low, delta + high, sd, groups, "Student's t, by group; wider where skewed")
+
+
+def skewness(apart: np.ndarray) -> np.ndarray:
+    """(..., G) values around 0 -> (...) their skewness; 0 where all are equal."""
+    square, cube = np.square(apart).mean(-1), (apart**3).mean(-1)
+    return np.divide(cube, square**1.5, out=np.zeros_like(cube), where=square > 0)
+
+
+def lower_reach(far: float | np.ndarray, skew: np.ndarray, groups: float | np.ndarray) -> np.ndarray:
+    """How many errors a one-sided lower bound lies below a mean of `groups` values of this skewness: far, the quantile
+    of Student's t, or where the long tail is below that of the gamma distribution, which is more (Fay & Feuer 1997,
+    Statistics in Medicine 16, 791).
+
+    A mean that few values pull down is like a count of k breaks of equal size, whose error is the root of k and whose
+    skewness over the root of the groups is one over it; the exact bound of a count is a quantile of gamma(k + 1). It
+    tends to t's with many breaks, and stays at 3.7 errors with one.
+    """
+    breaks = np.minimum(groups / np.square(np.minimum(skew, -1e-3)), _MANY)
+    more = (special.gammaincinv(breaks + 1, special.ndtr(far)) - breaks) / np.sqrt(breaks)
+    return np.where(skew < -1e-3, np.maximum(far, more), far)
+
+
+_MANY = 1e8
+"""Breaks from which on the two quantiles are one."""
 
 
 def block_bounds(delta: float, apart: Sequence[float] | np.ndarray, sign: int, *, alpha: float = ALPHA) -> Bounds:
@@ -188,7 +215,9 @@ def detectable(
         return np.nan
     ranks = (np.arange(_RANKS) + 0.5) / _RANKS
     errors = error * (np.sqrt(special.chdtri(freedom, ranks) / freedom) if np.isfinite(freedom) else np.ones(1))
-    far = _far_enough(errors, margin, reach, groups, alpha, freedom=freedom)
+    free = min(groups - 1, freedom)
+    low = special.stdtrit(free, 1 - alpha) if np.isfinite(free) else special.ndtri(1 - alpha)
+    far = _far_enough(errors, low, margin, reach, groups)
     if error == 0:
         return float(far[0])
     wanted = float(special.ndtri(power)) * error
@@ -222,24 +251,23 @@ def seen_from(
         return detectable(bounds(both, sign, alpha=alpha).error, margin, reach, groups=groups, alpha=alpha, power=power)
     if not np.isfinite([reach, *influence[:, 0]]).all() or reach**2 >= groups:
         return np.nan
-    lost = _losing(both, sign)
+    low, lost = float(special.stdtrit(groups - 1, 1 - alpha)), _losing(both, sign)
     if lost is None:
         apart, error = sign * groups * influence[:, 0], standard_error(influence)
-        mean, square = _redrawn([apart, apart**2], seed)
-        errors = np.sqrt(np.maximum(square - mean**2, 0) / (groups - 1))
-        return float(np.quantile(_standard(mean, error) + _far_enough(errors, margin, reach, groups, alpha), power))
-    return _lost_from(lost, lambda errors: _far_enough(errors, margin, reach, groups, alpha, lost.step), power, seed)
+        mean, square, cube = _redrawn([apart, apart**2, apart**3], seed)
+        spread = np.maximum(square - mean**2, 0)
+        skew = np.divide(cube - 3 * mean * square + 2 * mean**3, spread**1.5, out=np.zeros_like(cube), where=spread > 0)
+        far = _far_enough(np.sqrt(spread / (groups - 1)), lower_reach(low, skew, groups), margin, reach, groups)
+        return float(np.quantile(_standard(mean, error) + far, power))
+    return _lost_from(lost, lambda errors: _far_enough(errors, low, margin, reach, groups, lost.step), power, seed)
 
 
 def _far_enough(
-    errors: np.ndarray, margin: float, reach: float, groups: float, alpha: float, step: float = 0.0, *,
-    freedom: float = np.inf,
-) -> np.ndarray:  # fmt: skip
-    """(R,) how far below 0 estimates of (R,) errors must lie to be beyond exchange and margin. Exchanged groups have
-    the root of error^2 + estimate^2 / groups. step: half of what lies between two values that exchange can give, by
-    which its p is late on average."""
-    free = min(groups - 1, freedom)
-    low = float(special.stdtrit(free, 1 - alpha) if np.isfinite(free) else special.ndtri(1 - alpha))
+    errors: np.ndarray, low: float | np.ndarray, margin: float, reach: float, groups: float, step: float = 0.0
+) -> np.ndarray:
+    """(R,) how far below 0 estimates of (R,) errors must lie to be beyond exchange and margin. low: of their lower
+    bounds, in errors. Exchanged groups have the root of error^2 + estimate^2 / groups. step: half of what lies between
+    two values that exchange can give, by which its p is late on average."""
     return np.maximum(reach * errors / np.sqrt(1 - reach**2 / groups) + step, margin - low * errors)
 
 

@@ -15,7 +15,7 @@ from scipy import special
 
 from bench.stats.families import step_down
 from bench.stats.kernels import cell_mean
-from bench.stats.noninferiority import ALPHA, tango
+from bench.stats.noninferiority import ALPHA, lower_reach, skewness, tango
 
 PERMUTATIONS = 1000
 PASS, INCONCLUSIVE, REGRESSED = 0, 1, 2
@@ -81,9 +81,11 @@ def _low(one: Drawn, alpha: float) -> np.ndarray:
         effect = (one.numerators - ratio[:, None] * one.denominators) / below[:, None]
     used = below != 0
     influence = np.where(used[:, None], effect, 0.0).sum(2) / np.maximum(used.sum(1), 1)[:, None]
-    values, squares = cell_mean(above, below), np.square(influence[..., 0] - influence[..., 1]).sum(1)
-    free = np.maximum(one.groups - 1, 1)
-    reach = special.stdtrit(free, 1 - alpha) * np.sqrt(squares * one.groups / free)
+    values, apart = cell_mean(above, below), one.sign * (influence[..., 0] - influence[..., 1])
+    free, whole = np.maximum(one.groups - 1, 1), np.maximum(one.groups, 1)
+    skew = skewness(apart) * np.sqrt(whole / apart.shape[1])  # of the groups that there are: the others hold a 0
+    far = lower_reach(special.stdtrit(free, 1 - alpha), skew, whole)
+    reach = far * np.sqrt(np.square(apart).sum(1) * one.groups / free)
     low = np.where(one.groups > 1, one.sign * (values[:, 0] - values[:, 1]) - reach, -np.inf)
     if one.numerators.shape[2] == 1:
         single = (one.denominators == 1).all((2, 3)).sum(1) == one.groups

@@ -72,12 +72,12 @@ def test_one_hard_break_is_seen_where_the_mean_hides_it(tmp_path):
     values = gated.scores(N)
     after = values + 0.05
     after[5] -= 30
-    quiet, loud = (policy({**MATCH, "margin": 1.0, **extra}) for extra in ({}, {"severity": 20.0}))
+    quiet, loud = (policy({**MATCH, "margin": 1.5, **extra}) for extra in ({}, {"severity": 20.0}))
     assert judged(tmp_path, quiet, match=after).outcome == "pass"
     found = judged(tmp_path, loud, match=after)
     assert found.outcome == "regressed" and found.findings[-1].kind == "severity"
     assert [f.sample for f in found.findings[-1].falls] == ["s00005"]
-    allowed = policy({**MATCH, "margin": 1.0, "severity": 20.0, "most": 1})
+    allowed = policy({**MATCH, "margin": 1.5, "severity": 20.0, "most": 1})
     assert judged(tmp_path, allowed, match=after).outcome == "pass"
 
 

@@ -11,6 +11,9 @@ import pytest
 from bench.cli import main
 from bench.regression import forms
 from bench.regression.baseline import read
+from bench.regression.gate import gate as judge
+from bench.regression.policy import read_policy
+from bench.regression.report import told
 
 N = 120
 RULES = '[[metric]]\nmetric = "match"\nmargin = 0.5\n'
@@ -151,7 +154,7 @@ def test_the_summary_is_appended_and_holds_its_limit(here):
     (here / "s.md").write_text("before\n")
     gate(made(here, shift=-3.0, seed=1), "--summary", "s.md")
     text = (here / "s.md").read_text()
-    assert text.startswith("before\n### REGRESSED") and "| prompt | before | after | image |" in text
+    assert text.startswith("before\n### REGRESSED") and "| prompt | before | after | image before |" in text
     assert "bench gate run runs/" in text
 
 
@@ -165,13 +168,10 @@ def test_hostile_words_break_neither_summary_nor_xml(here, tmp_path):
     assert "<script>" not in text
     for line in text.splitlines():
         if line.startswith("| ") and "script" in line:
-            assert line.replace("\\|", "").count("|") == 5
+            assert line.replace("\\|", "").count("|") == 6
 
 
 def test_a_summary_that_is_too_long_says_where_the_rest_is(here):
-    from bench.regression.gate import gate as judge
-    from bench.regression.policy import read_policy
-
     main(["baseline", "set", made(here), "--name", "main", "--reason", "r"])
     verdict = judge(made(here, shift=-3.0, seed=1), [read("baselines", "main")], read_policy("gate.toml"))
     short = forms.summary(verdict, limit=600)
@@ -184,3 +184,26 @@ def test_the_report_shows_both(here):
     page = (here / "page/index.html").read_text()
     assert "baseline main" in page
     assert gate(made(here, protocol="bicubic"), "--report", "other") == 4
+
+
+def test_the_page_says_the_verdict_first_and_each_difference_in_margins(here):
+    main(["baseline", "set", made(here), "--name", "main", "--reason", "r"])
+    assert gate(made(here, shift=-3.0, seed=1), "--report", "page", "--policy", "gate.toml") == 1
+    text = (here / "page/index.html").read_text()
+    assert text.index('id="gate"') < text.index('id="verdicts"') and "forced side by side" not in text
+    assert "<title>ours against baseline main</title>" in text and "▼ regressed" in text
+    assert "--baseline main --policy gate.toml" in text
+    shown = told(judge(made(here, shift=-3.0, seed=1), [read("baselines", "main")], read_policy("gate.toml")))
+    (line,) = shown["lines"]
+    assert line["strip"]["dot"] < 50 - 50 * 2 / 8 < line["blind"]["left"]  # six margins to the left, of eight
+    fine = told(judge(made(here, shift=0.0, seed=1), [read("baselines", "main")], read_policy("gate.toml")))
+    (line,) = fine["lines"]
+    assert fine["badge"] == "✓ pass" and line["strip"]["left"] > line["blind"]["left"]
+
+
+def test_what_a_gate_of_a_part_shows(here):
+    """A part of the prompts beside the whole list is side by side by force, and the page still leads with the gate."""
+    main(["baseline", "set", made(here), "--name", "main", "--reason", "r"])
+    part = str(gated.run(here, match=gated.scores(N)[:50], prompts="part", only="first:50").relative_to(here))
+    assert gate(part, "--report", "page") == 0
+    assert '<section id="gate"' in (here / "page/index.html").read_text()

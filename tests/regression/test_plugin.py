@@ -69,6 +69,8 @@ def test_a_regression_is_a_failure_that_says_everything(here):
     for told in ("is worse by", "90 % interval", "margin 0.5", "80 % power", "a picture of thing", "images/",
                  "again: bench gate run"):  # fmt: skip
         assert told in out
+    strict = run(here, *words[:4], "--t2i-policy", "gate.toml", "--t2i-strict", code=1)
+    assert "--baseline main --policy gate.toml --strict" in strict
     assert "Traceback" not in out and "plugin.py" not in out
     suite = ElementTree.parse(here / "j.xml").getroot()[0]
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("1", "0", "0")
@@ -97,6 +99,17 @@ def test_what_cannot_be_compared_is_an_error_and_no_failure(here, more, told):
 def test_workers_see_the_same_tests(here):
     pytest.importorskip("xdist")
     words = ("--t2i-run", made(here, seed=1), "--t2i-baseline", "main", "-n", "2")
+    assert "4 passed" in run(here, *words, code=0)
+
+
+def test_workers_write_nothing_and_whoever_hands_out_their_tests_does(here):
+    pytest.importorskip("xdist")
+    words = ("--t2i-run", made(here, shift=-3.0, seed=1), "--t2i-baseline", "new", "-n", "2")
+    assert "commit baselines/new.json" in run(here, *words, code=4)
+    assert "4 passed" in run(here, *words, "--t2i-report", "page", code=0) and (here / "page/index.html").is_file()
+    words = (*words[:2], "--t2i-baseline", "main", "-n", "2")
+    assert "1 failed, 3 passed" in run(here, *words, code=1)
+    assert "commit baselines/main.json" in run(here, *words, "--t2i-update-baseline", "accepted", code=0)
     assert "4 passed" in run(here, *words, code=0)
 
 

@@ -17,12 +17,13 @@ from bench.stats.noninferiority import (
     bounds,
     detectable,
     judged,
+    lower_reach,
     required,
     seen_from,
     tango,
     worse,
 )
-from bench.stats.trials import REGRESSED, Drawn, outcomes
+from bench.stats.trials import REGRESSED, Drawn, _low, outcomes
 from bench.types import Estimator
 
 MEAN = Estimator("mean", ("score",))
@@ -40,9 +41,15 @@ def family(*pairs, sign=1):
 # ---- bounds --------------------------------------------------------------------------------------------------------
 
 
+def mirrored(n, seed):
+    """Two runs whose differences are not skewed at all."""
+    rng = np.random.default_rng(seed)
+    b, half = rng.normal(size=n), rng.normal(size=n // 2)
+    return b + 0.1 + np.concatenate([half, -half]), b
+
+
 def test_bounds_of_means_are_those_of_the_paired_t_test():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, 80))
+    a, b = mirrored(80, 0)
     found = bounds(pair(a, b), 1)
     wanted = stats.ttest_rel(a, b).confidence_interval(0.9)
     assert found.delta == pytest.approx(np.mean(a - b))
@@ -51,9 +58,8 @@ def test_bounds_of_means_are_those_of_the_paired_t_test():
 
 
 def test_passing_is_statsmodels_lower_test():
-    rng = np.random.default_rng(1)
     for shift in (-0.5, -0.25, 0.0):
-        a, b = rng.normal(size=(2, 60))
+        a, b = mirrored(60, 1)
         a = a + shift
         p_lower = ttost_paired(a, b, -0.3, 9.0)[1][1]
         assert (bounds(pair(a, b), 1).low > -0.3) == (p_lower < 0.05)
@@ -64,6 +70,38 @@ def test_lower_is_better_turns_it_round():
     a, b = rng.normal(size=(2, 50))
     up, down = bounds(pair(a, b), 1), bounds(pair(a, b), -1)
     assert down.delta == -up.delta and down.low == pytest.approx(-up.high) and down.high == pytest.approx(-up.low)
+
+
+def test_skewed_differences_have_the_bound_of_a_count_of_breaks():
+    """k prompts of n lose 30 and nothing else changes: the exact Poisson bound of k, by scipy's chi-square."""
+    n, size = 5000, 30.0
+    for k in (1, 2, 5, 40):
+        d = np.where(np.arange(n) < k, -size, 0.0)
+        found = bounds(pair(d, np.zeros(n)), 1)
+        wanted = stats.chi2.ppf(0.95, 2 * (k + 1)) / 2 * size / n
+        assert -found.low == pytest.approx(wanted, rel=0.01)
+        far = stats.t.ppf(0.95, n - 1)
+        assert found.high == pytest.approx(d.mean() + far * found.error)  # never nearer than t's
+        turned_round = bounds(pair(d, np.zeros(n)), -1)
+        assert (turned_round.low, turned_round.high) == pytest.approx((-found.high, -found.low))
+
+
+@pytest.mark.parametrize("groups", [10, 1000])
+def test_the_reach_grows_with_the_skewness_and_begins_at_students_t(groups):
+    far = stats.t.ppf(0.95, groups - 1)
+    found = lower_reach(far, np.array([1.0, 0.0, -1e-3, -0.01, -0.5, -2.0, -(groups**0.5)]), groups)
+    assert found[:2].tolist() == [far, far] and found[2] == pytest.approx(far, rel=1e-3)
+    assert (np.diff(found[1:]) >= 0).all() and found[-1] < 6
+
+
+def test_a_run_that_broke_on_few_prompts_passes_as_rarely_as_it_should():
+    rng, n, rounds = np.random.default_rng(0), 120, 4000
+    broken = rng.random((rounds, n)) < 0.1
+    apart = 5 * rng.normal(size=(rounds, n)) - broken * rng.normal(20, 10, size=(rounds, n))
+    sums = np.stack([apart, np.zeros((rounds, n))], axis=-1)[:, :, None]
+    low = _low(Drawn(sums, np.ones(sums.shape), np.full(rounds, n), 1, 2.0), 0.05)
+    far = stats.t.ppf(0.95, n - 1) * apart.std(1, ddof=1) / n**0.5
+    assert (low <= -2).mean() > 0.94 > 0.935 > (apart.mean(1) - far <= -2).mean()
 
 
 def likelihood_bound(better, worse_, n, alpha=0.05):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,16 @@ def page(comparison: Comparison, *, by: str = "", images: str = "embedded", budg
 
 
 def made(
-    comparison: Comparison, *, by: str = "", images: str = "embedded", budget: int = BUDGET, beside: Path | None = None
-) -> Made:
+    comparison: Comparison, *, by: str = "", images: str = "embedded", budget: int = BUDGET, beside: Path | None = None,
+    gate: Mapping[str, Any] | None = None,
+) -> Made:  # fmt: skip
     """The report's page.
 
     by: metric that best and worst prompts go by (default: `listing_row`); images: 'embedded', 'files' (larger
     thumbnails in img/, for a page of any number of images) or 'none'; budget: bytes of the whole page with embedded
     images: what does not fit is left out by rows, and the page says how many; beside: folder of the page, from which
-    'files' links to the runs' own images.
+    'files' links to the runs' own images; gate: what stands first where the runs are a gate's (gate.html.j2), with a
+    title of its own.
     """
     form = form_of(images)
     tables = comparison.tables or Tables(comparison.systems)
@@ -64,7 +66,9 @@ def made(
     chosen = listing_row(comparison, tables, told[0], by)
     found = [findings(comparison, tables, pair, by=chosen) for pair in told]
     paired = [f for f in found if f.pair is not None]
-    text = _texts(comparison, tables, found, by, chosen)
+    text = {**_texts(comparison, tables, found, by, chosen), "gate": gate}
+    if gate is not None:
+        text["title"] = gate["title"]
     stock = Stock(form, int(budget * _TEXT) if form == "embedded" else budget)
     while True:
         album = Album(comparison, tables, stock, beside if form == "files" else None)
@@ -150,6 +154,7 @@ def _merged(text: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
 # ---- page -----------------------------------------------------------------------------------------------------------
 
 _SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], Any]], ...] = (
+    ("gate", "Gate", lambda c: c["gate"]),
     ("verdicts", "Verdicts", lambda c: True),
     ("effects", "Effects", lambda c: c["duo"] and c["pairs"]),
     ("scores", "Scores", lambda c: True),
