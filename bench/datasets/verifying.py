@@ -69,7 +69,9 @@ def verify(text: str, root: str | None = None) -> Verified:
     if place is not None:
         chosen = set(parse(text).params) - {"root"}
         log.take(_of_files(name, place, dataset.reading.found if chosen and hasattr(dataset, "reading") else None))
-    return Verified(text, str(place or ""), count, tuple(log.all()))
+    unsafe = {f.file for f in log.all() if f.kind == "unsafe-name"}
+    found = (f for f in log.all() if f.kind != "unreadable" or f.file not in unsafe)  # the same, not counted
+    return Verified(text, str(place or ""), count, tuple(found))
 
 
 def _place(dataset: Any, name: str) -> Path | None:

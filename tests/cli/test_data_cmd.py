@@ -143,6 +143,17 @@ def test_verify_counts_everything_in_one_sentence_each(tmp_path, capsys):
     assert all("\n" not in f["text"] and f["text"].endswith(".") for f in found["findings"])
 
 
+def test_a_tar_that_climbs_is_one_sentence_with_its_count(tmp_path, capsys):
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        for name in ("../a.jpg", "/b.jpg", "c.jpg"):
+            tar.addfile(tarfile.TarInfo(name))
+    code, out, _ = told(capsys, "verify", "webdataset", "--root", tmp_path, "--json")
+    (found,) = json.loads(out)["findings"]
+    assert code == 5 and (found["kind"], found["count"], found["refused"]) == ("unsafe-name", 2, True)
+    code, _, err = told(capsys, "preview", "webdataset", "--root", tmp_path)
+    assert code == 2 and "'../a.jpg' is not safe" in err and not (tmp_path.parent / "a.jpg").exists()
+
+
 def test_verify_says_usable_with_code_0(tmp_path, capsys):
     (tmp_path / "photo.json").write_text(json.dumps(["a cup", "a dog"]))
     code, out, _ = told(capsys, "verify", "hpsv2(style=photo)", "--root", tmp_path)
