@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from gate_rates import BATCH, PASS, Rng, Scores, trials
+from PIL import Image
 
 import bench.api as api
 from bench import registry, store
@@ -41,15 +42,16 @@ class Workshop:
 
     root: Path
     prompts: int
+    metrics: Sequence[str] = METRICS
 
     @property
     def dataset(self) -> str:
         return f"scenes(split=one-test,size={self.prompts})"
 
-    def run(self, system: str, *, label: str, seed: int = 0, repeats: int = 1, metrics: Sequence[str] = METRICS) -> Run:
-        """A finished run of a system."""
-        study = Study(systems=(f"{label}={system}",), dataset=self.dataset, metrics=tuple(metrics), seed=seed,
-                      repeats=repeats)  # fmt: skip
+    def run(self, system: str, *, label: str, seed: int = 0, repeats: int = 1, metrics: Sequence[str] = ()) -> Run:
+        """A finished run of a system. metrics: others than the shop's."""
+        study = Study(systems=(f"{label}={system}",), dataset=self.dataset, metrics=tuple(metrics or self.metrics),
+                      seed=seed, repeats=repeats)  # fmt: skip
         (found,) = api.run(study, options=Options(root=self.root))
         return found
 
@@ -65,10 +67,11 @@ class Workshop:
 
 
 def margins(against: Baseline, repeats: Sequence[Run]) -> Policy:
-    """The policy that `bench gate calibrate` proposes."""
-    found = calibrated(against, [Path(r.path) for r in repeats], policy_from({"metric": RULES}))
+    """The policy that `bench gate calibrate` proposes, of the rules whose metrics the runs have."""
+    mine = [rule for rule in RULES if rule["metric"] in repeats[0].cards]
+    found = calibrated(against, [Path(r.path) for r in repeats], policy_from({"metric": mine}))
     known = {one.metric: one.margin for one in found}
-    rules = [{**rule, "margin": known[str(rule["metric"])]} for rule in RULES]
+    rules = [{**rule, "margin": known[str(rule["metric"])]} for rule in mine]
     return policy_from({"metric": rules})
 
 
@@ -89,6 +92,8 @@ class Planted:
     """Of the five worst prompts, those whose words were contradicted; and how many were named."""
     resampled: float
     """Share of trials, prompts drawn again, in which a margin as large as the loss does not pass."""
+    heaviest: float
+    """The worst prompt's part of that loss."""
 
 
 def planted(
@@ -110,23 +115,24 @@ def planted(
         worst = [fall.sample in touched for fall in item.falls]
         found.append(Planted(
             name, p, -(item.delta or 0.0), item.margin or 0.0, *(v.outcome for v in verdicts), (sum(worst), len(worst)),
-            _resampled(repeats[0], other, count, rng),
+            *_resampled(repeats[0], other, count, rng),
         ))  # fmt: skip
     return audited([store.load(r.path) for r in repeats], policy, drops=(1.0,), trials=count, seed=seed), found
 
 
-def _resampled(before: Run, after: Run, count: int, rng: Rng) -> float:
-    """Prompts drawn again from two runs of unequal image seeds, with a margin of exactly the loss between them."""
+def _resampled(before: Run, after: Run, count: int, rng: Rng) -> tuple[float, float]:
+    """(share of trials that do not pass, the worst prompt's part of the loss): prompts drawn again from two runs of
+    unequal image seeds, with a margin of exactly the loss between them."""
     tables = [store.samples(r.path).sort_values("sample") for r in (before, after)]
     old, new = (t[f"{MATCH}:score"].to_numpy(dtype=float)[:, None] for t in tables)
     loss = float((old - new).mean())
     if loss <= 0:
-        return float("nan")
+        return float("nan"), float("nan")
     told = []
     for start in range(0, count, BATCH):
         drawn = rng.integers(len(old), size=(min(BATCH, count - start), len(old)))
         told.append(trials([[Scores(old[rows], new[rows])] for rows in drawn], [loss], rng)[0][:, 0] != PASS)
-    return float(np.mean(np.concatenate(told)))
+    return float(np.mean(np.concatenate(told))), float((old - new).max() / (old - new).sum())
 
 
 # ---- scenarios -----------------------------------------------------------------------------------------------------
@@ -145,8 +151,8 @@ class Scenario:
         return self.verdict.outcome == self.expected
 
 
-def scenarios(shop: Workshop, system: str = "wirn") -> Iterator[Scenario]:
-    """Each of them with images of one trained system, two a prompt."""
+def scenarios(shop: Workshop, system: str = "wirn", *, fade: float = 0.03) -> Iterator[Scenario]:
+    """Each of them with images of one trained system, two a prompt. fade: of a slow slide's steps."""
     first, again = (shop.run(system, label=f"{system}-twice-{s}", seed=s, repeats=2) for s in (0, 1))
     against = shop.baseline(first)
     policy = margins(against, [again])
@@ -163,7 +169,7 @@ def scenarios(shop: Workshop, system: str = "wirn") -> Iterator[Scenario]:
         run = shop.run(f"folder(path={folder},match=manifest)", label=change.__name__, repeats=2)
         yield Scenario(name, expected, held(run))
     yield from protocols(shop)
-    yield from _slide(shop, system, policy)
+    yield from slide(shop, system, step=fade)
 
 
 def _copied(run: Run, folder: Path, donor: dict[tuple[str, int], tuple[str, int]]) -> None:
@@ -209,6 +215,15 @@ def missing_images(run: Run, folder: Path) -> None:
     _copied(run, folder, {key: key for i, key in enumerate(_keys(run)) if i % 20})
 
 
+def faded(run: Run, folder: Path, share: float) -> None:
+    """The images with so much of their contrast gone."""
+    _copied(run, folder, {key: key for key in _keys(run)})
+    for file in folder.glob("*.png"):
+        with Image.open(file) as image:
+            plain = image.convert("RGB")
+        Image.blend(plain, Image.new("RGB", plain.size, (128, 128, 128)), share).save(file)
+
+
 _FOLDERS = (
     ("one picture for all prompts", "regressed", one_picture),
     ("seeds are ignored", "regressed", ignored_seeds),
@@ -230,16 +245,22 @@ def protocols(shop: Workshop) -> Iterator[Scenario]:
         yield Scenario(name, "not comparable", gate(b, [small.baseline(a)], rules))
 
 
-def _slide(shop: Workshop, system: str, policy: Policy) -> Iterator[Scenario]:
-    """Ten releases, each with a few more contradicted captions, against the last one and against the first."""
-    steps = [shop.run(f'reworded(generator="{system}",kind=contradiction,strength={0.03 * i:g})', label=f"step-{i}")
-             for i in range(11)]  # fmt: skip
+def slide(shop: Workshop, system: str, *, count: int = 10, step: float = 0.03) -> Iterator[Scenario]:
+    """Releases of which each has a little less contrast, against the last one and against the first; margins are those
+    of repeats with one image a prompt, as the releases have."""
+    repeats = [shop.run(system, label=f"{system}-{s}", seed=s) for s in range(3)]
+    policy = margins(shop.baseline(repeats[0]), repeats[1:])
+    steps = [repeats[0]]
+    for i in range(1, count + 1):
+        folder = shop.root / "folders" / f"faded-{i}"
+        faded(repeats[0], folder, step * i)
+        steps.append(shop.run(f"folder(path={folder},match=manifest)", label=f"step-{i}"))
     anchor, last = shop.baseline(steps[0], "anchor"), shop.baseline(steps[-2], "last")
     alone = [gate(b, [shop.baseline(a, "last")], policy) for a, b in itertools.pairwise(steps)]
     gravest = next((v for v in alone if v.outcome != "pass"), alone[-1])
-    yield Scenario("a slow slide, each of ten steps against the last", "pass", gravest)
+    yield Scenario("a slow slide of contrast, each of ten steps against the last", "pass", gravest)
     both = gate(steps[-1], [last, anchor], policy)
-    yield Scenario("a slow slide, the tenth step against last and anchor", "regressed", both)
+    yield Scenario("a slow slide of contrast, the tenth step against last and anchor", "regressed", both)
 
 
 def because(verdict: Verdict) -> str:
