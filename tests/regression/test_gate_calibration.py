@@ -113,8 +113,10 @@ def test_tifas_table_is_read_whole(shared_data):
     assert len(found) == 5 and all(np.isfinite(v).all() and len(v) == 160 for s in found.values() for v in s.values())
 
 
-def test_the_committed_page_has_all_its_parts_and_nothing_outside():
+def test_the_committed_page_has_all_its_parts_and_nothing_outside_but_what_it_explains():
     text = (gate_calibration.ROOT / "docs" / "gate-calibration.md").read_text()
     for part in ("## Simulated models", "## Real scores", "## Trained systems", "## Outside of the bars"):
         assert part in text
     assert "nan" not in text.lower().split()
+    outside = [line for line in text.split("## Outside of the bars")[1].splitlines() if line.startswith("- ")]
+    assert all("of which one prompt holds" in line for line in outside) and text.count("**") == 2 * len(outside)
