@@ -97,7 +97,7 @@ def _contents(
             lost = output == "detections" and any(d.masks for _, d in some)
             values = [v.numpy() if output in ("features", "logits") else v for _, v in some]
             yield Content(
-                output, _maker(eye, text), [rows[i] for i, _ in some], values, texts, plan.resolved.every,
+                output, _maker(eye, text, output), [rows[i] for i, _ in some], values, texts, plan.resolved.every,
                 _verdicts(plan.folder) if output == "detections" else {},
             ), f"The masks of {text} are left out; the forms have boxes." if lost else ""  # fmt: skip
 
@@ -113,15 +113,15 @@ def _exchanges(plan: Plan, eyes: Mapping[str, Eye], target: Path) -> Iterator[Ex
             for key, row in zip(slab.keys, slab.views[eye.key]["exchange"], strict=True)
             for one in row or ()
         ]
-        by = _maker(eye, text)
+        by = _maker(eye, text, "exchange")
         file = f"exchanges/{by.replace(' ', '-')}.jsonl"
         store.write_atomic(target / file, "".join(f"{line}\n" for line in lines).encode())
         yield Exported(file, "exchange", by, len(lines))
 
 
-def _maker(eye: Eye, text: str) -> str:
-    """The extractor's name and the key of its views, or what recorded evidence states itself."""
-    stated = eye.extractor.protocol().get("by", "") if eye.extractor.of_rows else ""
+def _maker(eye: Eye, text: str, output: str) -> str:
+    """The extractor's name and the key of its views, or who is stated to have made recorded evidence of an output."""
+    stated = eye.extractor.protocol().get(output, {}).get("by", "") if eye.extractor.of_rows else ""
     return str(stated) if stated else f"{parse(text).name} {eye.key}"
 
 

@@ -246,6 +246,18 @@ def two(made, tmp_path, by):
     return runs
 
 
+def test_what_is_exported_from_evidence_keeps_its_maker(made, tmp_path):
+    root, _, exported = made
+    lone = tmp_path / "boxes.csv"
+    rows = [line.rpartition(",")[0] for line in next((exported / "csv").glob("detections*")).read_text().splitlines()]
+    lone.write_text("\n".join(rows))  # without its column `by`
+    text = "geneval(extractor=recorded(by=mask2former))"
+    spec = RunSpec(f"evidence(path={exporting.keep([lone], root)})", SCENES, label="told", metrics=(text,))
+    told, _ = exporting.brought(spec, Options(root=root), True)
+    kept, _ = exporting.export(Path(told.path), tmp_path / "again", ("csv",), Options(root=root))
+    assert [(one.file, one.by) for one in kept] == [("detections.mask2former.csv", "mask2former")]
+
+
 def test_evidence_of_one_detector_compares_whatever_file_holds_it(made, tmp_path):
     assert api.compare(two(made, tmp_path, ("detr", "detr"))) is not None
 
