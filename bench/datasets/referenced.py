@@ -9,6 +9,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,14 @@ class Referenced(Dataset):
             return {"folder": manifest_digest(self._folder.root, self._folder.files)}
         if self._other is not None:
             return {"dataset": self._other.plugin_name, "version": self._other.version, **self._other.identity()}
-        return {"own": digest([file_digest(path) for path in self.references()])}
+        own = list(self.references())
+        absent = [path for path in own if not Path(path).is_file()]
+        if absent:
+            raise DataError(
+                f"{len(absent)} of {len(own)} reference images of {self.plugin_name} are not there; the first is "
+                f"'{absent[0]}'."
+            )
+        return {"own": digest([file_digest(path) for path in own])}
 
 
 def _facts(sample: Sample) -> list[Any]:
