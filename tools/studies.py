@@ -264,7 +264,8 @@ def robustness(device: str) -> None:
             met = [(0.0, colour[f"{name} 0"]), *((x, colour[f"{name} {kind} {x}"]) for x in far)]
             for x, right in met:
                 low, high = expectations.interval(right)
-                lines.append(f"{name},colour under {kind},{x},{expectations.mean(right):.4f},{low:.4f},{high:.4f},higher")
+                share = expectations.mean(right)
+                lines.append(f"{name},colour under {kind},{x},{share:.4f},{low:.4f},{high:.4f},higher")
             shares = [f"{expectations.mean(right):.2f}" for _, right in met]
             rows.append((name, kind, *shares, *[""] * (1 + len(STRENGTHS) - len(shares))))
             falls[name, kind] = met[0][1] - met[-1][1]
