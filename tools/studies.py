@@ -31,7 +31,8 @@ MITIGATIONS: Mapping[str, Mapping[str, str]] = {
     "seeking": {"seeking": "0.1"},
 }  # fmt: skip
 HELD = ("attribute-binding", "clipscore(extractor=scene-clip-independent)", "fd(extractor=scene-classifier)")
-"""Judges of the constraints, which taught none of them."""
+BESIDE = ("r-precision(extractor=scene-clip-independent)", "object-presence")
+"""Judges of the constraints, which taught none of them; the first are drawn."""
 ROBUST = ("flow", "cgan", "iten", "titan")
 """Systems of the curves of robustness; flow and titan are trained without a critic, or nearly."""
 WORDED, STRENGTHS = ("synonyms", "typos", "drops"), (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -233,8 +234,9 @@ def constraints(device: str) -> None:
         options = {} if kind == "none" else {"consistency": kind}
         weights = trained("generator:flow", 1, options, "quick", 1200, device)
         systems.append(f"{kind}=flow(weights={weights},train_seed=1)")
+    judges = [word for metric in (*HELD, *BESIDE) for word in ("-m", metric)]
     bench("run", *systems, "--dataset", "scenes(size=400)", "--root", "runs/constraints", "--report",
-          "runs/constraints/report")  # fmt: skip
+          "runs/constraints/report", *judges)  # fmt: skip
     runs = _runs("runs/constraints", CONSTRAINTS)
     _board(f"{folder}/board.toml", f"{folder}/board", runs)
     bench("plot", "forest", *runs, "--baseline", "none", *(w for m in HELD for w in ("-m", m)), "--style", "wide",
