@@ -34,7 +34,7 @@ from bench.world.tokens import PAD
 
 MEAN_OF = 0.999
 """Decay of the running mean of the weights."""
-TIERS = {"quick": Tier(2000, 32), "": Tier(8000, 32), "full": Tier(20_000, 128, BANK)}
+TIERS = {"quick": Tier(1700, 32), "": Tier(8000, 32), "full": Tier(20_000, 128, BANK)}
 RATE, MUON_RATE, DECAY = 2e-3, 0.008, 0.01
 
 
