@@ -134,7 +134,7 @@ class Referenced(Dataset):
         absent = [path for path in own if not Path(path).is_file()]
         if absent:
             raise DataError(
-                f"{len(absent)} of {len(own)} reference images of the data set are not there; the first is '{absent[0]}'."
+                f"{len(absent)} of {len(own)} reference images are not there; the first is '{absent[0]}'."
             )
         return {"own": digest([file_digest(path) for path in own])}
 

@@ -103,7 +103,7 @@ def test_without_photographs(birds):
     (birds / "CUB_200_2011" / "images" / f"{BIRDS[2]}.jpg").unlink()
     problems = Cub(str(birds)).problems()
     assert len(problems) == 1 and "Auk_1.jpg" in problems[0] and "images=none" in problems[0]
-    with pytest.raises(DataError, match=r"1 of 2 reference images of the data set are not there; the first is .*Auk_1\.jpg"):
+    with pytest.raises(DataError, match=r"1 of 2 reference images are not there; the first is .*Auk_1\.jpg"):
         Cub(str(birds)).identity()
     assert kinds(Cub(str(birds))) == {"missing-image": (1, True)}
     assert not Cub(str(birds), images=None).problems() and Cub(str(birds), images=None).samples[0].reference is None
