@@ -15,6 +15,8 @@ from bench.store import write_atomic
 from bench.training.loop import SAMPLES
 
 _AXES = ("step", "rate", "seconds")
+_WATCHED = ("modes", "kl", "pull")
+"""Beginnings of what the monitors of adversarial trainings watch, which are no shares."""
 
 
 def write(folder: Path, name: str, card: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Path:
@@ -54,20 +56,26 @@ def _page(name: str, card: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
 
 
 def curves(lines: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Losses and held-out figures over steps: uint8 (h, w, 3)."""
+    """Losses, held-out shares, and what is watched between players, on axes of their own: uint8 (h, w, 3)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3), dpi=90, layout="constrained")
-    left, right = figure.subplots(1, 2)
     steps = [line["step"] for line in lines]
+    drawn: dict[str, dict[str, list[float]]] = {"mean losses": {}, "held-out shares": {}, "watched": {}}
     for key in [k for k in lines[-1] if k not in _AXES]:
         values = [line.get(key, np.nan) for line in lines]
-        axes = left if key.startswith("loss:") else right
-        axes.plot(steps, values, marker=".", label=key.removeprefix("loss:"))
-    left.set_title("mean losses", fontsize=9)
-    right.set_title("held-out figures", fontsize=9)
-    right.set_ylim(-0.02, 1.02)
-    for axes in (left, right):
+        watched = key.startswith(_WATCHED)
+        title = "mean losses" if key.startswith("loss:") else "watched" if watched else "held-out shares"
+        drawn[title][key.removeprefix("loss:")] = values
+    drawn = {title: curves for title, curves in drawn.items() if curves or title != "watched"}
+    figure = Figure(figsize=(4.5 * len(drawn), 3), dpi=90, layout="constrained")
+    for axes, (title, curves) in zip(figure.subplots(1, len(drawn)), drawn.items(), strict=True):
+        for name, values in curves.items():
+            axes.plot(steps, values, marker=".", label=name)
+        axes.set_title(title, fontsize=9)
+        if title == "held-out shares":
+            axes.set_ylim(-0.02, 1.02)
+        elif title == "watched":
+            axes.set_yscale("symlog")
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)

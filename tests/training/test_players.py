@@ -18,6 +18,7 @@ from bench.training.gan_systems import SYSTEMS
 from bench.training.loop import train
 from bench.training.players import POOL, Kind, Play, play_of
 from bench.training.recipes import How, Tier, trainable
+from bench.training.report import curves
 from bench.world.description import Described, Understanding, meaning
 from bench.world.grammar import layout
 from bench.world.parsing import parse as read
@@ -302,3 +303,11 @@ def test_what_bench_train_carries_out_is_the_systems_own_step(name, own):
     parts = recipe.learn(players, recipe.optimisers(players), 0, recipe.first, 4)
     assert own in parts
     assert name not in ("cman", "titan") or "critic game" not in parts
+
+
+def test_what_is_watched_has_axes_of_its_own():
+    """Modes and divergences are no shares: on the shares' axes, which end at 1, they would be out of sight."""
+    line = {"step": 1, "loss:game": 0.5, "colour": 0.4, "seconds": 1.0}
+    plain, watched = curves([line]), curves([{**line, "modes": 120.0, "kl": 1.5}])
+    assert watched.shape[1] == plain.shape[1] * 3 // 2
+    assert (watched[:, plain.shape[1] :] < 128).any(2).sum() > 100
