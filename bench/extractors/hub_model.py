@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 EXTRA = "pip install 'text-image-bench[evidence]'"
 _FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors", "*.bin"]
-_PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
 Inputs = Mapping[str, Any]
 """Tensors with a leading axis of one row (or of one image's patches), as a processor gives them."""
@@ -43,6 +42,10 @@ class HubModel(Extractor):
     plugin_name: ClassVar[str] = "hub-model"
     what: ClassVar[str] = "a model"
     """For messages, e.g. 'a zero-shot detector'."""
+    reader: ClassVar[str] = "processor"
+    """What makes its inputs of images or texts."""
+    reader_files: ClassVar[tuple[str, ...]] = ("preprocessor_config.json", "processor_config.json")
+    """A folder that has any of these has the reader; messages name the first three."""
     dtypes: ClassVar[tuple[str, ...]] = DTYPES
 
     def __init__(self, model: str, revision: str = "", at_once: int = 1) -> None:
@@ -86,8 +89,8 @@ class HubModel(Extractor):
         config = model_folders.configuration(folder / "config.json")
         if not config.get("model_type"):
             yield f"{who} has a config.json without model_type, so that no class is known for it."
-        if not any((folder / name).is_file() for name in _PROCESSORS):
-            yield f"{who} lacks {' or '.join(_PROCESSORS)}; save its processor there, too."
+        if not any((folder / name).is_file() for name in self.reader_files):
+            yield f"{who} lacks {' or '.join(self.reader_files[:3])}; save its {self.reader} there, too."
         files = model_folders.weights_of(folder)
         if not files:
             yield f"{who} has no weights (model.safetensors); copy or fetch it again."

@@ -7,7 +7,7 @@ stays as it is, and so does an empty one, which TIFA's script would bring to som
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 MPNET = "sentence-transformers/all-mpnet-base-v2"
 """TIFA's model."""
-_VOCABULARIES = (
-    "tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spiece.model",
-)  # fmt: skip
 
 
 @register("extractor", "sentence-embedding", summary="unit embeddings of texts by Sentence-BERT and kin: tokens' mean")
@@ -34,27 +31,14 @@ class SentenceEmbedding(HubModel):
 
     plugin_name = "sentence-embedding"
     what = "a model of sentences"
+    reader = "tokenizer"
+    reader_files = (
+        "tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spiece.model",
+    )  # fmt: skip
     text_outputs = ("features",)
 
     def __init__(self, model: str = MPNET, revision: str = "", at_once: int = 1) -> None:
         super().__init__(model, revision, at_once)
-
-    def _lacking(self, folder: Path) -> Iterator[str]:
-        who = f"'{folder}', given as {self.what},"
-        if not folder.is_dir():
-            yield f"{who} is a file; give the folder that save_pretrained writes."
-            return
-        if not (folder / "config.json").is_file():
-            yield f"{who} lacks config.json, which save_pretrained writes; copy or fetch it again."
-            return
-        if not model_folders.configuration(folder / "config.json").get("model_type"):
-            yield f"{who} has a config.json without model_type, so that no class is known for it."
-        if not any((folder / name).is_file() for name in _VOCABULARIES):
-            yield f"{who} lacks a tokenizer ({' or '.join(_VOCABULARIES[:3])}); save it there, too."
-        files = model_folders.weights_of(folder)
-        if not files:
-            yield f"{who} has no weights (model.safetensors); copy or fetch it again."
-        yield from model_folders.damage(folder, files, who)
 
     def _prepared(self) -> Any:
         from transformers import AutoTokenizer

@@ -255,3 +255,16 @@ def violations(page: Any, *, rules: Sequence[str] = (), within: str = "") -> lis
 
 
 Axe = Callable[..., list[str]]
+
+
+def sorted_by(page: Any) -> list[tuple[str, str]]:
+    """Heads of a board's table that say it is sorted by them, and how."""
+    return [
+        (th.locator("button").inner_text().split("\n")[0].split("\u00a0")[0], th.get_attribute("aria-sort"))
+        for th in page.locator("#board th[aria-sort]").all()
+    ]
+
+
+def address(page: Any) -> str:
+    """The part of the page's address that holds its state."""
+    return page.evaluate("location.hash")

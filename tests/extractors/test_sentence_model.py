@@ -135,7 +135,8 @@ def test_folders_that_are_none(tmp_path, folder):
     (tmp_path / "bare").mkdir()
     assert "lacks config.json" in problem(tmp_path / "bare")
     (tmp_path / "bare" / "config.json").write_text('{"model_type": "bert"}')
-    assert "lacks a tokenizer" in problem(tmp_path / "bare") and "has no weights" in problem(tmp_path / "bare")
+    told = problem(tmp_path / "bare")
+    assert "lacks tokenizer.json or vocab.txt or vocab.json; save its tokenizer" in told and "has no weights" in told
 
 
 def test_it_is_shown_and_its_need_is_named(folder, capsys):

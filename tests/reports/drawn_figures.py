@@ -1,4 +1,5 @@
-"""What tests of figures share: hostile names, tables of scores with them, and every text of a figure with its box."""
+"""What tests of figures share: hostile names, tables of scores with them, every text of a figure with its
+box, and the points and lines that are drawn."""
 
 from __future__ import annotations
 
@@ -108,3 +109,21 @@ def outside(figure, found: list[Text], slack: float = 1.0) -> list[str]:
         t.text for t in found
         if t.box[0] < -slack or t.box[1] < -slack or t.box[2] > width + slack or t.box[3] > height + slack
     ]  # fmt: skip
+
+
+def points(axis, marker="o"):
+    """(x, y) of every single point that is drawn with a marker (any one for '')."""
+    return [
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in axis.get_lines()
+        if len(line.get_xdata()) == 1 and (not marker or line.get_marker() == marker)
+    ]  # fmt: skip
+
+
+def segments(axis, horizontal=True):
+    """((x0, x1), (y0, y1)) of every line of two points that runs level (or upright)."""
+    found = []
+    for line in axis.get_lines():
+        x, y = np.asarray(line.get_xdata(), dtype=float), np.asarray(line.get_ydata(), dtype=float)
+        if len(x) == 2 and (y[0] == y[1] if horizontal else x[0] == x[1]):
+            found.append((tuple(x), tuple(y)))
+    return found
