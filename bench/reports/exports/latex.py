@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from bench.reports.comparison.nouns import Cell, Comparison, Row
 from bench.reports.exports.one_run import main_rows, printed
+from bench.reports.exports.tables import side_by_side
 from bench.reports.numbers import ABSENT, MINUS, number, row_decimals, spread, thousands
 from bench.reports.words import LATEX_SIGNS, clean, display_width, latex, wrapped
 from bench.types import Direction, Run
@@ -140,16 +141,7 @@ def _more(comparison: Comparison) -> str:
 def _parts(comparison: Comparison, rows: Sequence[Row]) -> list[list[Row]]:
     """Rows that fit the page side by side, in order."""
     first = max(_name_width(s.title) for s in comparison.systems)
-    parts: list[list[Row]] = [[]]
-    used = first
-    for row in rows:
-        need = _GAP + _width(row)
-        if parts[-1] and used + need > PAGE:
-            parts.append([])
-            used = first
-        parts[-1].append(row)
-        used += need
-    return parts
+    return side_by_side(rows, lambda row: _GAP + _width(row), first, PAGE)
 
 
 def _width(row: Row) -> float:

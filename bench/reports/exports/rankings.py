@@ -12,6 +12,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.reports.comparison.findings import Conditions, Group, Place, Rankings
 from bench.reports.comparison.nouns import Cell
+from bench.reports.exports.tables import side_by_side
 from bench.reports.numbers import ABSENT, ARROWS, decimals, number, spread
 from bench.reports.words import cell_word, clean, display_width, escaped, wrapped
 
@@ -43,15 +44,7 @@ def rankings_text(found: Rankings, *, width: int = WIDTH) -> str:
     names = {s: wrapped(clean(s), _NAME) for s in systems(found)}
     first = max((display_width(line) for lines in names.values() for line in lines), default=0)
     columns = [_column(group, list(names)) for group in found.groups]
-    blocks: list[list[list[str]]] = [[]]
-    used = first
-    for column in columns:
-        need = 2 + max(display_width(t) for t in column)
-        if blocks[-1] and used + need > width:
-            blocks.append([])
-            used = first
-        blocks[-1].append(column)
-        used += need
+    blocks = side_by_side(columns, lambda column: 2 + max(display_width(t) for t in column), first, width)
     parts = [_block(names, first, block) for block in blocks if block]
     for lines in ((_LEGEND,), found.sentences, found.notes):
         if lines:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from bench.reports.words import clean, display_width, escaped, wrapped
 
+T = TypeVar("T")
 WIDTH = 100
 _NAME = 28
 
@@ -20,7 +22,7 @@ def aligned(table: Table) -> str:
     first = max([display_width(part) for name in names for part in name], default=0)
     columns = [[heads[j], *(row[j] for row in rows)] for j in range(1, len(heads))]
     lines: list[str] = [*wrapped(clean(title), WIDTH, " ")]
-    for block in _fitting(columns, first):
+    for block in side_by_side(columns, lambda column: 2 + max(display_width(c) for c in column), first, WIDTH):
         widths = [max(display_width(c) for c in column) for column in block]
         for at, name in enumerate(names):
             cells = [" " * (w - display_width(c[at])) + c[at] for c, w in zip(block, widths, strict=True)]
@@ -29,18 +31,17 @@ def aligned(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _fitting(columns: Sequence[list[str]], first: int) -> list[list[list[str]]]:
-    """Columns in blocks that fit the width beside the names."""
-    blocks: list[list[list[str]]] = [[]]
+def side_by_side(items: Sequence[T], need: Callable[[T], float], first: float, most: float) -> list[list[T]]:
+    """Items in order, in parts of at most `most` beside something `first` wide; one that is wider stands alone."""
+    parts: list[list[T]] = [[]]
     used = first
-    for column in columns:
-        need = 2 + max(display_width(c) for c in column)
-        if blocks[-1] and used + need > WIDTH:
-            blocks.append([])
+    for item in items:
+        if parts[-1] and used + need(item) > most:
+            parts.append([])
             used = first
-        blocks[-1].append(column)
-        used += need
-    return blocks
+        parts[-1].append(item)
+        used += need(item)
+    return parts
 
 
 def marked_down(table: Table) -> list[str]:
