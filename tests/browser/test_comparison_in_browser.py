@@ -51,6 +51,12 @@ def three(runs, maker, tmp_path_factory):
     return page_of(compare([*runs, third]))
 
 
+def opened(page, place: int = 0) -> None:
+    """Open the lightbox on a prompt of the list, and wait until it hears keys."""
+    page.locator("#images a.open").nth(place).click()
+    settled(page)
+
+
 def shown(page) -> list[str]:
     """Captions of the pictures in the lightbox, left to right."""
     return settled(page).eval_on_selector_all(
@@ -97,12 +103,11 @@ def test_the_forest_plot_sorts_by_effect(browse, two):
 
 def test_a_click_opens_a_prompt_and_escape_gives_the_focus_back(browse, two):
     page = browse(two)
-    link = page.locator("#images a.open").first
-    link.click()
+    opened(page)
     assert page.locator("#box").is_visible() and shown(page) == ["ours", "sdxl"]
     assert page.evaluate("decodeURIComponent(location.hash)") == f"#p={sample(page)}"
     page.keyboard.press("Escape")
-    assert not page.locator("#box").is_visible()
+    assert not settled(page).locator("#box").is_visible()
     assert page.evaluate("document.activeElement === document.querySelector('#images a.open')")
     assert page.evaluate("location.hash") == ""
 
@@ -111,6 +116,7 @@ def test_keys_walk_through_prompts_and_round(browse, two):
     page = browse(two)
     page.locator("#images a.open").first.focus()
     page.keyboard.press("Enter")
+    settled(page)
     count = page.locator("#all-sheets .sheet").count()
     seen = [sample(page)]
     for _ in range(count):
@@ -159,7 +165,7 @@ def test_each_seed_of_a_prompt_can_be_seen(browse, two):
 
 def test_blink_puts_both_in_one_place_and_swaps_them(browse, two):
     page = browse(two)
-    page.locator("#images a.open").first.click()
+    opened(page)
     place = page.locator("#box .shot:not([hidden]) figure:not([hidden])").first
     page.keyboard.press("b")
     assert len(shown(page)) == 1
@@ -174,12 +180,13 @@ def test_blink_puts_both_in_one_place_and_swaps_them(browse, two):
 
 def test_of_many_systems_two_are_picked(browse, three):
     page = browse(three)
-    page.locator("#images a.open").first.click()
+    opened(page)
     assert sorted(shown(page)) == ["ours", "sdxl", "third"]
     page.select_option("#box [data-pick='0']", label="third")
     page.select_option("#box [data-pick='1']", label="ours")
     page.keyboard.press("Escape")
-    page.locator("#images a.open").nth(1).click()
+    settled(page)
+    opened(page, 1)
     page.locator("#box [data-do='blink']").click()
     assert shown(page) == ["third"]
     page.locator("#box [data-do='blink']").click()
@@ -203,7 +210,7 @@ TOLD = """body => body.innerText + " " + Array.from(body.querySelectorAll("*"),
 
 def test_blind_votes_hide_names_are_shuffled_by_rule_and_export(browse, two, tmp_path):
     page = browse(two)
-    page.locator("#images a.open").first.click()
+    opened(page)
     page.locator("#box [data-do='blind']").click()
     told = []
     for vote, press in (("left", "1"), ("tie", "0"), ("right", "2"), ("left", "1")):
@@ -236,7 +243,7 @@ def test_blind_votes_hide_names_are_shuffled_by_rule_and_export(browse, two, tmp
 
 def test_a_vote_can_be_changed(browse, two):
     page = browse(two)
-    page.locator("#images a.open").first.click()
+    opened(page)
     page.locator("#box [data-do='blind']").click()
     page.keyboard.press("1")
     page.keyboard.press("ArrowLeft")
@@ -300,7 +307,7 @@ def test_nobody_is_kept_out_and_nothing_is_wider_than_the_screen(browse, axe, tw
     page.evaluate("document.querySelectorAll('#slices details').forEach(d => { d.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert axe(page) == []
-    page.locator("#images a.open").first.click()
+    opened(page)
     assert page.evaluate("document.getElementById('box').scrollWidth") <= width
     assert axe(page, within="#box") == []
 
@@ -322,7 +329,7 @@ def test_print_is_light_without_controls_and_with_everything_open(browse, two):
 
 def test_any_click_is_answered_at_once(browse, three):
     page = browse(three)
-    page.locator("#images a.open").first.click()
+    opened(page)
     took = page.evaluate(
         "() => { const t = performance.now(); document.querySelector('#box [data-do=on]').click();"
         " document.querySelector('#box').getBoundingClientRect(); return performance.now() - t; }"
