@@ -24,6 +24,7 @@ _STEPS = click.IntRange(min=1)
     "--quick", "tier", flag_value="quick", default="", help="A generator's training within ten minutes on two cores."
 )
 @click.option("--full", "tier", flag_value="full", help="A generator's training for a GPU: as the shipped weights.")
+@click.option("--from", "begin", default="", help="Weights of an earlier training of the same generator to begin with.")
 @click.option("--seed", "seeds", default="", help="Other first weights and data; 0,1,2 for several trainings.")
 @click.option("--steps", type=_STEPS, help="Other than the recipe's; rates follow.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="As many steps as fit here.")
@@ -39,7 +40,7 @@ _STEPS = click.IntRange(min=1)
 )  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def train(
-    what: str, fusion: str, side: str, blind: bool, settings: tuple[str, ...], tier: str, seeds: str,
+    what: str, fusion: str, side: str, blind: bool, settings: tuple[str, ...], tier: str, begin: str, seeds: str,
     steps: int | None, minutes: float | None, out: str, resume: bool, images: int | None, install: bool,
     threads: int | None, device: str, precision: str, quiet: bool,
 ) -> None:  # fmt: skip
@@ -56,13 +57,15 @@ def train(
     from bench.training.recipes import How
 
     generator = what.startswith("generator:")
-    if not generator and (fusion or blind or settings or tier or install or side != "32"):
-        raise click.UsageError("--fusion, --side, --blind, --option, --quick, --full and --install are for generators.")
+    if not generator and (fusion or blind or settings or tier or begin or install or side != "32"):
+        raise click.UsageError(
+            "--fusion, --side, --blind, --option, --quick, --full, --from and --install are for generators."
+        )
     check_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
     how = How(
-        steps=steps, fusion=fusion, side=int(side), blind=blind, tier=tier or "",
+        steps=steps, fusion=fusion, side=int(side), blind=blind, tier=tier or "", begin=begin,
         precision="bfloat16" if precision == "bfloat16" else None, options=dict(map(_setting, settings)),
     )  # fmt: skip
     numbers = whole_numbers("--seed", seeds) if seeds else ()

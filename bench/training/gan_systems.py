@@ -41,17 +41,21 @@ class Iten(Players):
 
 
 class Cman(Players):
-    """The painter is held to a matcher of words and regions, trained in the first `opening` of the steps."""
+    """The painter is held to a matcher of words and regions, trained in the first `opening` of the steps; one for a
+    trained painter sees for itself and reads as that one does."""
 
     weight, opening = 1.0, 0.1
 
-    def __init__(self, pair: Pair, play: Play, tier: Tier, blind: bool = False) -> None:
-        super().__init__(pair, play, tier, blind)
+    def __init__(self, pair: Pair, play: Play, tier: Tier, blind: bool = False, begun: bool = False) -> None:
+        super().__init__(pair, play, tier, blind, begun)
         self.painter.text.requires_grad_(False)
         self.matcher = Matcher(pair.critic.canvas)
+        if begun:
+            self.matcher.text.load_state_dict(self.painter.text.state_dict())
 
     def optimisers(self, rate: float) -> list[Optimizer]:
-        return [*super().optimisers(rate), torch.optim.Adam(self.matcher.parameters(), lr=rate * self.play.edge)]
+        learned = [p for name, p in self.matcher.named_parameters() if not (self.begun and name.startswith("text."))]
+        return [*super().optimisers(rate), torch.optim.Adam(learned, lr=rate * self.play.edge)]
 
     def kind(self, step: int) -> Kind:
         opening = round(self.opening * self.tier.steps)
@@ -108,13 +112,18 @@ class Wirn(Players):
 class Titan(Players):
     """Reconstruction and KL throughout; the game, with little weight, once pixels are learned (`opening`)."""
 
-    weight, kl, apart, objects, opening = 0.3, 0.001, 0.02, 20.0, 0.3
+    weight, kl, apart, objects = 0.3, 0.001, 0.02, 20.0
+
+    @property
+    def opening(self) -> float:
+        """Steps before the game."""
+        return 0.0 if self.begun else 0.3 * self.tier.steps
 
     def kind(self, step: int) -> Kind:
-        return super().kind(step)._replace(stage="game" if step >= self.opening * self.tier.steps else "")
+        return super().kind(step)._replace(stage="game" if step >= self.opening else "")
 
     def plan(self, step: int, first: int, rows: int) -> Numbers:
-        return {**super().plan(step, first, rows), "kl": min(1.0, step / (self.opening * self.tier.steps))}
+        return {**super().plan(step, first, rows), "kl": min(1.0, step / self.opening) if self.opening else 1.0}
 
     def feed(self, numbers: Numbers, rows: int, draw: torch.Generator) -> Inputs:
         return {**super().feed(numbers, rows, draw), "kl": torch.as_tensor(numbers["kl"], device=draw.device)}

@@ -121,6 +121,8 @@ class Recipe:
     exploded: float | None = 4.0
     """A part of the loss whose mean over 50 steps is this many times that of the first 50 (at least 1) has left for
     good; None: not watched."""
+    begun: str = ""
+    """sha256 of the weights that `build` begins with; '': of none."""
     optimisers: Callable[[Any], Sequence[Optimizer]] | None = None
     """Those of several players or of several kinds of weights, whose rates all follow the warm-up and the cosine; None:
     one AdamW."""
@@ -359,7 +361,7 @@ def checkpoint(folder: Path) -> dict[str, Any]:
 def described(recipe: Recipe) -> str:
     """What must be equal for a training to go on."""
     plain = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
-    for name in ("every", "held_out", "exploded"):  # looking changes no weight
+    for name in ("every", "held_out", "exploded", *(() if recipe.begun else ("begun",))):  # looking changes no weight
         del plain[name]
     return json.dumps({k: v for k, v in plain.items() if isinstance(v, (int, float, str))}, sort_keys=True)
 

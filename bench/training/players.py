@@ -120,8 +120,10 @@ class Kind(NamedTuple):
 class Players(nn.Module):
     """Painter, critic and their past."""
 
-    def __init__(self, pair: Pair, play: Play, tier: Tier, blind: bool = False) -> None:
+    def __init__(self, pair: Pair, play: Play, tier: Tier, blind: bool = False, begun: bool = False) -> None:
+        """begun: whether the pair has been trained before."""
         super().__init__()
+        self.begun = begun
         self.painter, self.critic = pair.painter, normalised(pair.critic) if play.spectral else pair.critic
         self.play, self.tier, self.blind = play, tier, blind
         self.mean = copy.deepcopy(pair.painter).requires_grad_(False)

@@ -7,6 +7,7 @@ import importlib
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -49,6 +50,8 @@ class How:
     """'quick' ends within ten minutes on two cores; 'full' is for a GPU; '' is between them."""
     precision: str | None = None
     """'bfloat16' or None: the recipe's `precision`."""
+    begin: str = ""
+    """File of weights of an earlier training of the same system to begin with; '': new ones."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the family, e.g. {'penalty': 'r1'}; it refuses those that it does not know."""
 
@@ -124,4 +127,5 @@ def command(name: str, fusion: Spec, how: How, settings: Mapping[str, Any], step
     """The command of a generator's training; settings: those of its family that are not as always."""
     text = f"bench train generator:{name} --fusion {shlex.quote(str(fusion))} --side {how.side} --seed {how.seed or 0}"
     text += "".join(f" --option {k}={v}" for k, v in settings.items())
-    return text + " --blind" * how.blind + " --full" * (how.tier == "full") + f" --steps {steps}"
+    text += " --blind" * how.blind + " --full" * (how.tier == "full") + f" --steps {steps}"
+    return text + (f" --from {shlex.quote(Path(how.begin).name)}" if how.begin else "")

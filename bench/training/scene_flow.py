@@ -1,7 +1,8 @@
 """Recipe of the reference flow: rectified flow on scenes with any fusion strategy.
 
 A batch is fresh rows of the train split, at first mostly of one object; its noise, times and dropped captions are drawn
-from its first row's number. The weights that are shipped are the running mean of the trained ones.
+from its first row's number. Once several objects come in the text encoder also learns to read relations from captions
+alone (see reading.py). The weights that are shipped are the running mean of the trained ones.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ import torch
 from torch import nn
 
 from bench.errors import UsageError
-from bench.generators.reference.flow_model import TEXT_DROPPED, FlowModel, times
+from bench.generators.reference.flow_model import NOISY, TEXT_DROPPED, FlowModel, times
 from bench.generators.reference.fusing import about, maker, strategy, weights_name
 from bench.generators.reference.text import ids_of
 from bench.generators.reference.trained import noise_of
 from bench.spec import Spec, canonical
+from bench.training.begun import Begun, begun
 from bench.training.captioned import first_row, pixels_of
 from bench.training.captured import Numbers
 from bench.training.consistency import TEACHER, Consistency, asked
 from bench.training.drawn import figures
 from bench.training.loop import Must, Recipe, Split, descend, grouped, towards
 from bench.training.muon import Muon
+from bench.training.reading import Reading
 from bench.training.recipes import How, Tier, Trainable, command
 from bench.training.rows import BANK, Rendered, Source, floats, source
 from bench.training.sheets import sheet
@@ -36,22 +39,46 @@ MEAN_OF = 0.999
 """Decay of the running mean of the weights."""
 TIERS = {"quick": Tier(1700, 32), "": Tier(8000, 32), "full": Tier(20_000, 128, BANK)}
 RATE, MUON_RATE, DECAY = 2e-3, 0.008, 0.01
+OPENING = 0.3
+"""Share of a training whose rows are mostly of one object."""
+ONES = 0.9, 0.2
+"""Share of one-object rows in the opening and after it."""
+PACE = 0.4
+"""Rates of a training that begins with trained weights, as a share of the others'."""
+READING = 0.3
+"""Weight of the captions that are read."""
+PLACING, NOISIER = 0.65, 1.0
+"""Who reads is shown heavier noise (this mean of the logit of times) between the opening and this share of the
+training: where things stand is settled in the first steps of sampling."""
 
 
 class FlowTraining(nn.Module):
-    """A flow, the running mean of its weights, and a constraint on what it draws where one is asked for."""
+    """A flow, the running mean of its weights, what teaches it to read, and a constraint on what it draws where one is
+    asked for.
 
-    def __init__(self, fusion: Spec, side: int, blind: bool, tier: Tier, kind: str = "", weight: float = 0.0) -> None:
+    begun: weights to begin with, which know single objects already."""
+
+    def __init__(
+        self, fusion: Spec, side: int, blind: bool, tier: Tier, kind: str = "", weight: float = 0.0,
+        reads: bool = False, begun: Begun | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.model = FlowModel(maker(fusion), side)
+        if begun is not None:
+            begun.into(self.model)
         self.mean = copy.deepcopy(self.model).requires_grad_(False)
         self.blind, self.tier = blind, tier
+        self.opening = 0 if begun is not None else round(OPENING * tier.steps)
+        self.pace = PACE if begun is not None else 1.0
         self.held = Consistency(kind, weight, side) if kind else None
+        self.reading = Reading(tier.steps) if reads else None
         self.rows: Source = Rendered(side, False, tier.bank)
 
     def ready(self, device: str) -> None:
-        """Where the rows come from on this device."""
+        """Where the rows and the captions come from on this device."""
         self.rows = source(self.model.side, False, self.tier.bank, device)
+        if self.reading is not None:
+            self.reading.ready(device)
 
     @functools.cached_property
     def both(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -69,8 +96,17 @@ class FlowTraining(nn.Module):
 
 def plan(training: FlowTraining, step: int, first: int, rows: int) -> Numbers:
     """Which rows a step sees, and the share of its weights in the mean."""
-    ones = round(rows * ones_at(step / training.tier.steps))
-    return {**training.rows.plan(first, ones), "share": 1 - min(MEAN_OF, (2 + step) / (11 + step))}
+    ones = round(rows * ONES[step >= training.opening])
+    read: Numbers = {}
+    if training.reading is not None:
+        placing = training.opening <= step < PLACING * training.tier.steps
+        read = {**training.reading.plan(step), "noisy": NOISIER if placing else NOISY}
+    return {**training.rows.plan(first, ones), **read, "share": 1 - min(MEAN_OF, (2 + step) / (11 + step))}
+
+
+def kind_of(training: FlowTraining, step: int) -> str:
+    """What sort of step it is."""
+    return "reading" if training.reading is not None and step >= training.opening else ""
 
 
 def feed(training: FlowTraining, numbers: Numbers, rows: int, draw: torch.Generator) -> Mapping[str, torch.Tensor]:
@@ -78,28 +114,29 @@ def feed(training: FlowTraining, numbers: Numbers, rows: int, draw: torch.Genera
     taken = training.rows.take(numbers, rows)
     device = draw.device
     images, ids = floats(taken.images.to(device)), taken.ids.to(device).long()
-    t, noise = times(rows, draw), torch.randn(images.shape, generator=draw, device=device)
+    t, noise = times(rows, draw, numbers.get("noisy", NOISY)), torch.randn(images.shape, generator=draw, device=device)
     empty = torch.rand(rows, generator=draw, device=device) < (1.0 if training.blind else TEXT_DROPPED)
-    return {"images": images, "ids": ids.masked_fill(empty[:, None], PAD), "t": t, "noise": noise}
+    read = training.reading.feed(numbers) if training.reading is not None else {}
+    return {"images": images, "ids": ids.masked_fill(empty[:, None], PAD), "t": t, "noise": noise, **read}
 
 
-def losses(training: FlowTraining, given: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+def losses(training: FlowTraining, kind: str, given: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
     """The parts of the loss on what `feed` gives."""
-    return training.model.losses(given["images"], given["ids"], given["t"], given["noise"], training.held)
+    parts = training.model.losses(given["images"], given["ids"], given["t"], given["noise"], training.held)
+    if kind:
+        assert training.reading is not None
+        read = training.reading(training.model.text(given["captions"]), given["places"])
+        parts["reading"] = READING * read
+    return parts
 
 
 def act(
     training: FlowTraining, optimisers: Sequence[torch.optim.Optimizer], kind: str, given: Mapping[str, torch.Tensor]
 ) -> Mapping[str, torch.Tensor]:
     """A step down the losses, the gradient cut at norm 1."""
-    parts = losses(training, given)
+    parts = losses(training, kind, given)
     descend(optimisers, parts, [p for p in training.parameters() if p.requires_grad], 1.0)
     return parts
-
-
-def ones_at(done: float) -> float:
-    """Share of one-object rows after this share of the training."""
-    return 0.9 if done < 0.3 else 0.4
 
 
 _SCORES = ("query", "key", "in_proj", "mixed", "affine", "time", "places")
@@ -115,12 +152,13 @@ def optimisers(training: FlowTraining) -> list[torch.optim.Optimizer]:
         if p.ndim > 1 and id(p) not in ends and not any(part in name for part in _SCORES)
     ]  # fmt: skip
     apart = {id(p) for p in within}
-    groups = grouped(nn.ModuleList(m for m in (model, training.held) if m is not None), DECAY)
+    others = (model, training.held, training.reading)
+    groups = grouped(nn.ModuleList(m for m in others if m is not None), DECAY)
     for group in groups:
         group["params"] = [p for p in group["params"] if id(p) not in apart]
     return [
-        Muon(within, lr=MUON_RATE, weight_decay=DECAY),
-        torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), fused=True),
+        Muon(within, lr=MUON_RATE * training.pace, weight_decay=DECAY),
+        torch.optim.AdamW(groups, lr=RATE * training.pace, betas=(0.9, 0.98), fused=True),
     ]
 
 
@@ -141,15 +179,17 @@ def trainable(name: str, how: How) -> Trainable:
         raise UsageError("The text-blind twin sees no caption that its images could be held to; leave --blind out.")
     settings = {"consistency": kind, "weight": weight} if kind else {}
     fusion, seed = strategy(how.fusion or "attention"), how.seed or 0
-    tier = how.of(TIERS)
-    split = Split(plan, feed, act, FlowTraining.follow, recorded=tier.bank is not None and not kind)
+    tier, start = how.of(TIERS), begun(name, how, fusion)
+    reads = how.tier != "quick" and not how.blind and fusion.name != "none"
+    split = Split(plan, feed, act, FlowTraining.follow, kind_of, recorded=tier.bank is not None and not kind)
     recipe = Recipe(
         weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
-        lambda: FlowTraining(fusion, how.side, how.blind, tier, kind, weight),
+        lambda: FlowTraining(fusion, how.side, how.blind, tier, kind, weight, reads, start),
         split,
         lambda training, images: figures(training.draw, images),
-        steps=tier.steps, rows=tier.rows, first=first_row(seed), seed=seed, rate=RATE, decay=DECAY,
-        warm=min(100, max(1, tier.steps // 10)), every=tier.every(500), held_out=120, last=0.05,
+        steps=tier.steps, rows=tier.rows, first=first_row(seed), seed=seed, decay=DECAY,
+        rate=RATE * (PACE if start else 1.0), warm=min(100, max(1, tier.steps // 10)), last=0.05,
+        every=tier.every(500), held_out=120, begun=start.sha256 if start else "",
         precision=how.precision, ready=FlowTraining.ready,
         sheet=lambda training: sheet(training.draw), optimisers=optimisers,
         must=None if how.blind or fusion.name == "none" else Must("colour", 0.25, 2000),
@@ -159,7 +199,8 @@ def trainable(name: str, how: How) -> Trainable:
         return figures(lambda texts, seeds: drawn(network, [""] * len(texts) if how.blind else texts, seeds),
                        images, split)  # fmt: skip
 
-    card = {**about(name, how.side, fusion, how.blind, seed), **({"settings": settings} if settings else {})}
+    card = {**about(name, how.side, fusion, how.blind, seed), **({"settings": settings} if settings else {}),
+            **(start.told() if start else {})}  # fmt: skip
     return Trainable(
         recipe, lambda training: training.mean, measure, command(name, fusion, how, settings, tier.steps),
         {**card, **({"teachers": [TEACHER]} if kind == "embedding" else {})}, half=True,

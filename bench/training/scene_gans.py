@@ -20,6 +20,7 @@ from bench.generators.reference.gan_nets import Pair, latents
 from bench.generators.reference.text import ids_of
 from bench.spec import canonical, parse
 from bench.training import gan_monitors
+from bench.training.begun import begun
 from bench.training.captioned import first_row, pixels_of
 from bench.training.drawn import figures
 from bench.training.gan_losses import plain
@@ -90,16 +91,24 @@ def trainable(name: str, how: How) -> Trainable:
     if how.fusion:
         system.fuse(parse(how.fusion))
     fusion = system.strategy
-    tier, base = how.of(TIERS), PLAY[name]
+    tier, base, start = how.of(TIERS), PLAY[name], begun(name, how, fusion)
     if how.tier == "full":
         base = dataclasses.replace(base, grow=_GROW)
     play = play_of(how.options, base)
     settings = {k: v for k, v in vars(play).items() if v != getattr(base, k)}
+
+    def built() -> Players:
+        pair = system.build()
+        if start:
+            start.into(pair)
+        return SYSTEMS[name](pair, play, tier, how.blind, bool(start))
+
     recipe = Recipe(
         weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
-        lambda: SYSTEMS[name](system.build(), play, tier, how.blind), step_of(tier), evaluate,
+        built, step_of(tier), evaluate,
         steps=tier.steps, rows=tier.rows, first=first_row(seed), seed=seed, rate=RATE, decay=0.0,
         warm=min(100, max(1, tier.steps // 10)), every=tier.every(300), held_out=200, last=0.1,
+        begun=start.sha256 if start else "",
         exploded=None,  # how large the losses of a game are says little; the monitors watch it
         ready=Players.ready, warn=gan_monitors.told, optimisers=lambda players: players.optimisers(RATE),
         sheet=lambda players: sheet(lambda texts, seeds: drawn(players.mean, texts, seeds, players.blind)),
@@ -107,5 +116,6 @@ def trainable(name: str, how: How) -> Trainable:
     return Trainable(
         recipe, shipped, lambda pair, split, images: looked_at(pair.painter, split, images, how.blind),
         command(name, fusion, how, settings, tier.steps),
-        {**about(name, how.side, fusion, how.blind, seed), "settings": dataclasses.asdict(play)}, half=True,
+        {**about(name, how.side, fusion, how.blind, seed), "settings": dataclasses.asdict(play),
+         **(start.told() if start else {})}, half=True,
     )  # fmt: skip

@@ -78,6 +78,7 @@ def test_a_training_that_learns_nothing_ends_with_5(tiny, monkeypatch, capsys):
         (["generator:flow", "--device", "nowhere"], "There is no device 'nowhere'"),
         (["generator:oracle"], "Nothing that can be trained is called 'generator:oracle'"),
         (["extractor:scene-clip", "--fusion", "film"], "are for generators"),
+        (["extractor:scene-clip", "--from", "x.safetensors"], "are for generators"),
         (["generator:flow", "--side", "48"], "48"),
     ],
 )

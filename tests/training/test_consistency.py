@@ -92,9 +92,10 @@ def test_a_flow_may_be_held_to_each(kind):
     torch.manual_seed(0)
     training, without = made.recipe.build(), plain.recipe.build()
     without.model.load_state_dict(training.model.state_dict())
+    training.ready("cpu")
     draw = torch.Generator().manual_seed(FIRST)
     given = feed(training, plan(training, 0, FIRST, 8), 8, draw)
-    parts, alone = losses(training, given), losses(without, given)
+    parts, alone = losses(training, "", given), losses(without, "", given)
     assert parts["consistency"].item() > 0 and "consistency" not in alone
     assert parts["velocity"].item() == pytest.approx(alone["velocity"].item())
     shipped = made.shipped(training).state_dict()

@@ -33,9 +33,10 @@ Held = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], Mapping[str, torch.T
 """(made images, real images, ids) -> further parts of the loss."""
 
 
-def times(b: int, draw: torch.Generator) -> torch.Tensor:
-    """(b,) logit-normal times to train at (Esser et al. 2024, arXiv:2403.03206), on the generator's device."""
-    return torch.sigmoid(NOISY + torch.randn(b, generator=draw, device=draw.device))
+def times(b: int, draw: torch.Generator, noisy: float | torch.Tensor = NOISY) -> torch.Tensor:
+    """(b,) logit-normal times to train at (Esser et al. 2024, arXiv:2403.03206), on the generator's device; noisy: mean
+    of their logits."""
+    return torch.sigmoid(noisy + torch.randn(b, generator=draw, device=draw.device))
 
 
 class FlowModel(nn.Module):
