@@ -282,6 +282,14 @@ def test_shipped_weights_are_what_their_card_says(card):
     assert log[-1]["step"] == told["recipe"]["steps"] and card.with_suffix(".md").is_file()
 
 
+def test_the_shipped_flow_reaches_its_bars():
+    """On 2,000 prompts; the test above holds the card to the weights."""
+    found = json.loads((SHIPPED / "flow-32-attention.json").read_text())["figures"]
+    assert found["images"] == 2000
+    assert found["colour"] >= 0.98 and found["shape"] >= 0.95
+    assert found["binding"] >= 0.85 and found["relation"] >= 0.85
+
+
 @pytest.mark.parametrize("card", CARDS, ids=lambda p: p.stem)
 def test_shipped_weights_score_what_their_card_says(card):
     """On 60 prompts; four standard errors of so small a sample are allowed."""
