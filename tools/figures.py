@@ -72,6 +72,7 @@ COLUMNS = {
     "prompt, k": "the row is about this prompt, and this image of it",
     "condition": "data set or other condition: panels of their own, and `conditions`",
     "x": "a numeric factor, for `curve`",
+    "factor": "what `x` is called, at its axis too; without it `x`",
     "seconds": "seconds an image, for `pareto`",
     "unit, control": "of the metric; `true` for systems that are shown apart",
     "tag:NAME": "a category of the prompt, for `slices`",

@@ -260,14 +260,14 @@ def robustness(device: str) -> None:
     for path in sorted(p.parent for p in Path("runs/robustness").glob("scenes-*/*/run.json")):
         told = [one["colour"] for one in expectations.seen(path)]
         colour[json.loads((path / "run.json").read_text())["label"]] = np.array([told], dtype=np.float64)
-    lines, rows, falls = ["system,metric,x,value,low,high,direction"], [], {}
+    lines, rows, falls = ["system,metric,factor,x,value,low,high,direction"], [], {}
     for name in ROBUST:
-        for kind, (_, _, far) in ways.items():
+        for kind, (_, how, far) in ways.items():
             met = [(0.0, colour[f"{name} 0"]), *((x, colour[f"{name} {kind} {x}"]) for x in far)]
             for x, right in met:
                 low, high = expectations.interval(right)
                 share = expectations.mean(right)
-                lines.append(f"{name},colour under {kind},{x},{share:.4f},{low:.4f},{high:.4f},higher")
+                lines.append(f"{name},colour under {kind},{how},{x},{share:.4f},{low:.4f},{high:.4f},higher")
             shares = [f"{expectations.mean(right):.2f}" for _, right in met]
             rows.append((name, kind, *shares, *[""] * (1 + len(STRENGTHS) - len(shares))))
             falls[name, kind] = met[0][1] - met[-1][1]

@@ -6,7 +6,7 @@
     prompt                          then `value` is of that prompt, and scores, intervals and pairs are made from them
     k                               the k-th image of the prompt
     condition                       data set or other condition: panels of their own
-    x                               a numeric factor, for `curve`
+    x, factor                       a number that systems of one name differ in, for `curve`, and what it is called
     seconds                         seconds an image, for `pareto`
     unit, control                   of the metric; 'true' for systems that are shown apart
     tag:NAME                        a category of the prompt, for `slices` and `conditions`
@@ -33,7 +33,7 @@ from bench.stats.bootstrap import interval
 from bench.types import Estimator, MetricCard, OutputCard, Provenance, Run, RunSpec, Score
 
 NEEDED = ("system", "metric", "value")
-OPTIONAL = ("low", "high", "direction", "prompt", "k", "condition", "x", "seconds", "unit", "control")
+OPTIONAL = ("low", "high", "direction", "prompt", "k", "condition", "x", "factor", "seconds", "unit", "control")
 TAG = "tag:"
 HUGE = 1e100
 """Beyond it no axis has numbers."""
@@ -86,12 +86,13 @@ def _checked(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     table.columns = pd.Index(columns)
     for column in ("value", "low", "high", "x", "seconds"):
         table[column] = _numbers(table, column, where) if column in columns else np.nan
-    for column in ("system", "metric", "direction", "prompt", "condition", "unit", "control"):
+    for column in ("system", "metric", "direction", "prompt", "condition", "factor", "unit", "control"):
         table[column] = _texts(table[column]) if column in columns else ""
     table["k"] = _numbers(table, "k", where).fillna(0).astype(int) if "k" in columns else 0
     _meaning(table, where)
     table["name"] = [
-        s if math.isnan(x) else f"{s} ({x:g})" for s, x in zip(table["system"], table["x"], strict=True)
+        s if math.isnan(x) else f"{s} ({factor} {x:g})" if factor else f"{s} ({x:g})"
+        for s, x, factor in zip(table["system"], table["x"], table["factor"], strict=True)
     ]
     return table
 
@@ -118,6 +119,9 @@ def _meaning(table: pd.DataFrame, where: str) -> None:
         if (table[column] == "").any():
             row = int(np.argmax((table[column] == "").to_numpy())) + 1
             raise UsageError(f"{where}, row {row} has no {column}.")
+    taken = sorted(set(table["factor"]) & {"series", "control"})
+    if taken:
+        raise UsageError(f"{where}: x cannot be called '{taken[0]}'; give its factor another name.")
     strange = sorted(set(table["direction"]) - {"higher", "lower", "none", ""})
     if strange:
         raise UsageError(f"{where}: '{strange[0]}' is no direction; allowed: higher, lower, none.")
@@ -126,7 +130,7 @@ def _meaning(table: pd.DataFrame, where: str) -> None:
             raise UsageError(f"{where}: the metric '{metric}' is said to be better both ways.")
         if len(set(rows["prompt"] == "")) > 1:
             raise UsageError(f"{where}: the metric '{metric}' has rows with and without a prompt; it takes one kind.")
-    keys = ["system", "x", "metric", "condition", "prompt", "k"]
+    keys = ["system", "factor", "x", "metric", "condition", "prompt", "k"]
     twice = table.duplicated(keys)
     if twice.any():
         row = table[twice].iloc[0]
@@ -164,7 +168,7 @@ def _run(rows: pd.DataFrame, name: str, metrics: Metrics) -> Run:
     first = rows.iloc[0]
     factors = {"control": "true"} if str(first["control"]).casefold() in ("true", "1", "1.0", "yes") else {}
     if not math.isnan(first["x"]):
-        factors |= {"x": repr(float(first["x"])), "series": str(first["system"])}
+        factors |= {str(first["factor"] or "x"): repr(float(first["x"])), "series": str(first["system"])}
     scores = [
         score for key, card in metrics.items()
         if (score := _score(rows[(rows["metric"] == key[0]) & (rows["condition"] == key[1])], card)) is not None

@@ -36,6 +36,7 @@ def frame(**changes) -> pd.DataFrame:
         (frame(prompt=["p", ""]), "rows with and without a prompt"),
         (frame(low=[0.0, 3.0], high=[2.0, 4.0]), "row 2: value lies outside of low and high"),
         (frame(low=2.0, high=0.0), "row 1: value lies outside of low and high"),
+        (frame(x=[1, 2], factor="series"), "x cannot be called 'series'"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(given, sentence):
@@ -96,6 +97,19 @@ def test_controls_stand_last_and_hollow():
     assert [t.get_text() for t in made.axes[0].get_yticklabels()] == ["ours", "noise"]
     fills = [line.get_fillstyle() for line in made.axes[0].get_lines()]
     assert fills == ["full", "none"]
+
+
+def test_what_x_is_called_stands_at_its_axis_and_equal_numbers_of_two_factors_stay_apart():
+    kinds = (("worded", "strength", 0.1), ("fgsm", "eps", 0.9))
+    rows = [("a", kind, factor, x, 1 - x * fall) for kind, factor, fall in kinds
+            for x in (0.0, 0.2, 0.4)]  # fmt: skip
+    given = pd.DataFrame(rows, columns=["system", "metric", "factor", "x", "value"]).assign(direction="higher")
+    for kind, factor, fall in kinds:
+        axis = figure("curve", material_of(given), metric=kind).axes[0]
+        (line,) = [one for one in axis.get_lines() if len(one.get_xdata()) == 3]
+        assert list(line.get_ydata()) == pytest.approx([1, 1 - 0.2 * fall, 1 - 0.4 * fall])
+        said = [t.get_text() for t in (*axis.figure.texts, axis.xaxis.label)]
+        assert factor in said and "x" not in said
 
 
 def test_a_missing_value_is_left_out_of_pairs_and_never_averaged_over():
