@@ -6,6 +6,7 @@ contrast of scores, prompts resampled together; else it adds up the points' own 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from bench.reports.figures.material import Ask, Lacking, Material, Panel, the_pa
 from bench.reports.figures.pairing import joint
 from bench.reports.figures.plane import Plane, plane
 from bench.reports.figures.sheet import grid, pencil, shown
+from bench.reports.figures.style import Mark, marks
 from bench.reports.numbers import decimals, number
 from bench.spec import parse_system
 from bench.stats.bootstrap import standard_error
@@ -44,7 +46,7 @@ def curve(material: Material, ask: Ask) -> Figure:
     factor, found = series(material, panel, ask.against)
     with pencil():
         cells = [(s, [panel.cells[i] for i in s.systems]) for s in found]
-        marks = [material.marks[s.systems[0]] for s in found]
+        marks = _marks(material, factor, found)
         names = [f"{shown(s.name, ask.literal)}: {_told(material, panel, s)}" for s in found]
         xs = scales.ends((x for s in found for x in s.x), margin=0.05)
         ys = scales.ends(v for _, c in cells for one in c if one for v in (one.value, one.low, one.high))
@@ -80,14 +82,29 @@ def series(material: Material, panel: Panel, against: str = "") -> tuple[str, li
     groups: dict[str, list[tuple[float, int]]] = {}
     for i, (numbers, rest) in known.items():
         if factor in numbers:
-            others = {n: v for n, v in numbers.items() if n != factor}
-            name = ", ".join([rest, *(f"{n}={v:g}" for n, v in sorted(others.items()))])
-            groups.setdefault(name, []).append((numbers[factor], i))
+            groups.setdefault(_name(numbers, rest, factor), []).append((numbers[factor], i))
     lines = [_series(name, points) for name, points in groups.items() if len({x for x, _ in points}) > 1]
     if not lines:
         told = f" '{factor}'" if factor else ""
         raise Lacking(f"It needs systems that differ in one numeric factor{told} alone, and there are no two.")
     return factor, lines
+
+
+def _name(numbers: Mapping[str, float], rest: str, factor: str) -> str:
+    """The line that a system belongs to: all that it is but the factor."""
+    return ", ".join([rest, *(f"{n}={v:g}" for n, v in sorted(numbers.items()) if n != factor)])
+
+
+def _marks(material: Material, factor: str, lines: Sequence[Series]) -> list[Mark]:
+    """A mark for each line, the same on every curve of the factor, whichever systems the metric was taken of."""
+    known = {i: _factors(material, i) for i in range(len(material.titles))}
+    names = {i: _name(numbers, rest, factor) for i, (numbers, rest) in known.items() if factor in numbers}
+    every = list(dict.fromkeys(names.values()))
+    controls = [k for k, name in enumerate(every) if all(i in material.controls for i in names if names[i] == name)]
+    own = material.marks  # refuses a colour of nobody
+    colours = {names[i]: own[i].colour for i in names if material.titles[i] in material.colours}
+    found = dict(zip(every, marks(every, controls, colours), strict=True))
+    return [found[line.name] for line in lines]
 
 
 def _series(name: str, points: list[tuple[float, int]]) -> Series:

@@ -112,6 +112,19 @@ def test_what_x_is_called_stands_at_its_axis_and_equal_numbers_of_two_factors_st
         assert factor in said and "x" not in said
 
 
+def test_a_line_looks_the_same_on_every_curve_of_a_table():
+    spread = {"far": (0.0, 1.0, 2.0), "near": (1.0, 2.0)}
+    rows = [(name, metric, x, x * k) for metric, xs in spread.items() for k, name in enumerate("abc") for x in xs
+            if (name, metric) != ("a", "near")]  # fmt: skip
+    material = material_of(pd.DataFrame(rows, columns=["system", "metric", "x", "value"]).assign(direction="higher"))
+    looks = []
+    for metric, xs in spread.items():
+        lines = figure("curve", material, metric=metric).axes[0].get_lines()
+        looks.append({one.get_ydata()[1] / xs[1]: one.get_color() for one in lines if tuple(one.get_xdata()) == xs})
+    far, near = looks
+    assert len(set(far.values())) == 3 and near == {k: far[k] for k in (1, 2)}, "b and c, where a has no line"
+
+
 def test_a_missing_value_is_left_out_of_pairs_and_never_averaged_over():
     given = table(2, titles=["a", "b"], metrics=("m",), prompts=30)
     given.loc[given.sample(5, random_state=0).index, "value"] = np.nan
