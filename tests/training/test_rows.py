@@ -91,6 +91,7 @@ def test_numbers_that_lie_on_a_device_give_the_step_that_plain_ones_give(name, m
         torch.manual_seed(0)
         model = recipe.build()
         optimisers = recipe.optimisers(model)
+        recipe.ready(model, "cpu")
         if on_device:
             model.rows = Kept(32, 64, "cpu")
         for step in range(5):
