@@ -28,8 +28,9 @@ import gate_models  # noqa: E402
 import gate_rates  # noqa: E402
 
 import bench.api as api  # noqa: E402
-from bench import store  # noqa: E402
+from bench import registry, store  # noqa: E402
 from bench.engine.options import Options  # noqa: E402
+from bench.spec import parse_system  # noqa: E402
 from bench.stats.noninferiority import bounds  # noqa: E402
 from bench.study import Study  # noqa: E402
 
@@ -207,6 +208,13 @@ def models(shop: gate_models.Workshop, trials: int, bars: Bars) -> Iterator[str]
     )  # fmt: skip
 
 
+def weights() -> str:
+    """Which weights the systems have, in digits."""
+    generators = [parse_system(text).generator for text in gate_models.SYSTEMS]
+    cards = {one.name: registry.create("generator", one.name, one.params).card() for one in generators}
+    return ", ".join(f"{name} {str(card['sha256'])[:8]}" for name, card in cards.items())
+
+
 def page(trials: int, prompts: int, root: Path) -> Iterator[str]:
     """The page, block by block."""
     bars = Bars()
@@ -229,8 +237,8 @@ def page(trials: int, prompts: int, root: Path) -> Iterator[str]:
     yield from visor(trials, bars, root / "visor")
     shop = gate_models.Workshop(root / "models", prompts)
     yield (
-        f"## Trained systems\n\nThe shipped weights on {prompts} one-object prompts at 32 pixels; four repeats of each "
-        "system, with other image seeds, are held against each other by `bench gate audit`."
+        f"## Trained systems\n\nShipped weights (sha256 {weights()}) on {prompts} one-object prompts at 32 pixels; four "
+        "repeats of each system, with other image seeds, are held against each other by `bench gate audit`."
     )
     yield from models(shop, trials, bars)
     yield (
