@@ -237,8 +237,8 @@ def page(trials: int, prompts: int, root: Path) -> Iterator[str]:
     yield from visor(trials, bars, root / "visor")
     shop = gate_models.Workshop(root / "models", prompts)
     yield (
-        f"## Trained systems\n\nShipped weights (sha256 {weights()}) on {prompts} one-object prompts at 32 pixels; four "
-        "repeats of each system, with other image seeds, are held against each other by `bench gate audit`."
+        f"## Trained systems\n\nShipped weights (sha256 {weights()}) on {prompts} one-object prompts at 32 pixels; "
+        "four repeats of each system, with other image seeds, are held against each other by `bench gate audit`."
     )
     yield from models(shop, trials, bars)
     yield (
