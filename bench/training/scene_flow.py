@@ -41,8 +41,8 @@ TIERS = {"quick": Tier(1700, 32), "": Tier(8000, 32), "full": Tier(20_000, 128, 
 RATE, MUON_RATE, DECAY = 2e-3, 0.008, 0.01
 OPENING = 0.3
 """Share of a training whose rows are mostly of one object."""
-ONES = 0.9, 0.2
-"""Share of one-object rows in the opening and after it."""
+OPENING_ONES, ONES, QUICK_ONES = 0.9, 0.2, 0.4
+"""Share of one-object rows in the opening, after it, and after that of a quick training."""
 PACE = 0.4
 """Rates of a training that begins with trained weights, as a share of the others'."""
 READING = 0.3
@@ -60,7 +60,7 @@ class FlowTraining(nn.Module):
 
     def __init__(
         self, fusion: Spec, side: int, blind: bool, tier: Tier, kind: str = "", weight: float = 0.0,
-        reads: bool = False, begun: Begun | None = None,
+        reads: bool = False, begun: Begun | None = None, ones: float = ONES,
     ) -> None:  # fmt: skip
         super().__init__()
         self.model = FlowModel(maker(fusion), side)
@@ -69,6 +69,7 @@ class FlowTraining(nn.Module):
         self.mean = copy.deepcopy(self.model).requires_grad_(False)
         self.blind, self.tier = blind, tier
         self.opening = 0 if begun is not None else round(OPENING * tier.steps)
+        self.ones = ones
         self.pace = PACE if begun is not None else 1.0
         self.held = Consistency(kind, weight, side) if kind else None
         self.reading = Reading(tier.steps) if reads else None
@@ -96,7 +97,7 @@ class FlowTraining(nn.Module):
 
 def plan(training: FlowTraining, step: int, first: int, rows: int) -> Numbers:
     """Which rows a step sees, and the share of its weights in the mean."""
-    ones = round(rows * ONES[step >= training.opening])
+    ones = round(rows * (training.ones if step >= training.opening else OPENING_ONES))
     read: Numbers = {}
     if training.reading is not None:
         placing = training.opening <= step < PLACING * training.tier.steps
@@ -180,11 +181,12 @@ def trainable(name: str, how: How) -> Trainable:
     settings = {"consistency": kind, "weight": weight} if kind else {}
     fusion, seed = strategy(how.fusion or "attention"), how.seed or 0
     tier, start = how.of(TIERS), begun(name, how, fusion)
+    ones = QUICK_ONES if how.tier == "quick" else ONES
     reads = how.tier != "quick" and not how.blind and fusion.name != "none"
     split = Split(plan, feed, act, FlowTraining.follow, kind_of, recorded=tier.bank is not None and not kind)
     recipe = Recipe(
         weights_name(name, how.side, fusion, how.blind, seed, canonical(settings) if settings else ""),
-        lambda: FlowTraining(fusion, how.side, how.blind, tier, kind, weight, reads, start),
+        lambda: FlowTraining(fusion, how.side, how.blind, tier, kind, weight, reads, start, ones),
         split,
         lambda training, images: figures(training.draw, images),
         steps=tier.steps, rows=tier.rows, first=first_row(seed), seed=seed, decay=DECAY,

@@ -75,6 +75,7 @@ def test_reading_begins_when_several_objects_come_in():
     assert "reading" not in parts_at(built, 2) and "reading" in parts_at(built, 3)
     ones = [scene_flow.plan(built, step, FIRST, 10)["ones"] for step in (2, 3)]
     assert ones == [9, 2]
+    assert scene_flow.plan(training(How(steps=10, tier="quick")), 3, FIRST, 10)["ones"] == 4
 
 
 @pytest.mark.parametrize("how", [How(steps=10, tier="quick"), How(steps=10, blind=True), How(steps=10, fusion="none")])
