@@ -23,7 +23,7 @@ _STEPS = click.IntRange(min=1)
 @click.option(
     "--quick", "tier", flag_value="quick", default="", help="A generator's training within ten minutes on two cores."
 )
-@click.option("--full", "tier", flag_value="full", help="A generator's training for a GPU: as the shipped weights.")
+@click.option("--full", "tier", flag_value="full", help="A generator's training for a GPU: many more rows.")
 @click.option("--from", "begin", default="", help="Weights of an earlier training of the same generator to begin with.")
 @click.option("--seed", "seeds", default="", help="Other first weights and data; 0,1,2 for several trainings.")
 @click.option("--steps", type=_STEPS, help="Other than the recipe's; rates follow.")

@@ -15,7 +15,7 @@ from bench.regression.baseline import Baseline, as_run
 from bench.regression.verdict import Item, Verdict
 from bench.reports.comparison.compare import compare
 from bench.reports.pages.effects import grid
-from bench.reports.pages.views import strip
+from bench.reports.pages.views import broken, strip
 from bench.reports.write import write_report
 
 _NEAR, _FAR = 3.0, 8.0
@@ -77,7 +77,7 @@ def _line(item: Item, several: bool, ends: tuple[float, float]) -> dict[str, Any
     margin, left = item.margin, round(50 - 50 / ends[1], 2)
     delta, low, high = (None if v is None or not margin else v / margin for v in (item.delta, item.low, item.high))
     return {
-        "name": cells["metric"], "kind": kind if item.blocking else "faint", "badge": badge,
+        "name": broken(cells["metric"]), "kind": kind if item.blocking else "faint", "badge": badge,
         "note": "" if item.blocking else "advisory", "why": item.reason,
         "strip": strip(delta, low, high, ends, 0.0), "blind": {"left": left, "width": 100 - left},
         "delta": cells["change"], "span": cells["90 % interval"], "before": cells["baseline"], "after": cells["run"],

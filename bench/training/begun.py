@@ -11,7 +11,6 @@ from typing import Any
 from torch import nn
 
 from bench import registry
-from bench.errors import UsageError
 from bench.generators.reference.trained import Trained
 from bench.spec import Spec
 from bench.statedict import load
@@ -46,7 +45,6 @@ def begun(name: str, how: How, fusion: Spec) -> Begun | None:
         return None
     given = {"side": how.side, "blind": how.blind, "train_seed": how.seed or 0, "weights": how.begin}
     system = registry.create("generator", name, given)
-    if not isinstance(system, Trained):
-        raise UsageError(f"{name} has no weights that a training could begin with.")
+    assert isinstance(system, Trained)
     system.fuse(fusion)
     return Begun(system.path(), system.card())

@@ -56,7 +56,8 @@ class FlowTraining(nn.Module):
     """A flow, the running mean of its weights, what teaches it to read, and a constraint on what it draws where one is
     asked for.
 
-    begun: weights to begin with, which know single objects already."""
+    kind, weight: of the constraint. reads: whether captions alone are read too. begun: weights to begin with, which
+    know single objects already, so that there is no opening. ones: share of one-object rows after the opening."""
 
     def __init__(
         self, fusion: Spec, side: int, blind: bool, tier: Tier, kind: str = "", weight: float = 0.0,
@@ -70,7 +71,6 @@ class FlowTraining(nn.Module):
         self.blind, self.tier = blind, tier
         self.opening = 0 if begun is not None else round(OPENING * tier.steps)
         self.ones = ones
-        self.pace = PACE if begun is not None else 1.0
         self.held = Consistency(kind, weight, side) if kind else None
         self.reading = Reading(tier.steps) if reads else None
         self.rows: Source = Rendered(side, False, tier.bank)
@@ -96,13 +96,13 @@ class FlowTraining(nn.Module):
 
 
 def plan(training: FlowTraining, step: int, first: int, rows: int) -> Numbers:
-    """Which rows a step sees, and the share of its weights in the mean."""
+    """Which rows and captions a step sees, in how heavy a noise, and the share of its weights in the mean."""
     ones = round(rows * (training.ones if step >= training.opening else OPENING_ONES))
-    read: Numbers = {}
-    if training.reading is not None:
-        placing = training.opening <= step < PLACING * training.tier.steps
-        read = {**training.reading.plan(step), "noisy": NOISIER if placing else NOISY}
-    return {**training.rows.plan(first, ones), **read, "share": 1 - min(MEAN_OF, (2 + step) / (11 + step))}
+    placing = training.reading is not None and training.opening <= step < PLACING * training.tier.steps
+    return {
+        **training.rows.plan(first, ones), **(training.reading.plan(step) if training.reading is not None else {}),
+        "noisy": NOISIER if placing else NOISY, "share": 1 - min(MEAN_OF, (2 + step) / (11 + step)),
+    }  # fmt: skip
 
 
 def kind_of(training: FlowTraining, step: int) -> str:
@@ -115,7 +115,7 @@ def feed(training: FlowTraining, numbers: Numbers, rows: int, draw: torch.Genera
     taken = training.rows.take(numbers, rows)
     device = draw.device
     images, ids = floats(taken.images.to(device)), taken.ids.to(device).long()
-    t, noise = times(rows, draw, numbers.get("noisy", NOISY)), torch.randn(images.shape, generator=draw, device=device)
+    t, noise = times(rows, draw, numbers["noisy"]), torch.randn(images.shape, generator=draw, device=device)
     empty = torch.rand(rows, generator=draw, device=device) < (1.0 if training.blind else TEXT_DROPPED)
     read = training.reading.feed(numbers) if training.reading is not None else {}
     return {"images": images, "ids": ids.masked_fill(empty[:, None], PAD), "t": t, "noise": noise, **read}
@@ -144,7 +144,7 @@ _SCORES = ("query", "key", "in_proj", "mixed", "affine", "time", "places")
 """Names of weights whose orthogonal steps grow without bound: scores of attention, gains of the condition."""
 
 
-def optimisers(training: FlowTraining) -> list[torch.optim.Optimizer]:
+def optimisers(training: FlowTraining, rate: float = RATE) -> list[torch.optim.Optimizer]:
     """Muon for the kernels and matrices within the network; AdamW for its ends, embeddings, `_SCORES` and vectors."""
     model = training.model
     ends = {id(p) for module in (model.net.enter, model.net.leave, model.text.embedding) for p in module.parameters()}
@@ -158,8 +158,8 @@ def optimisers(training: FlowTraining) -> list[torch.optim.Optimizer]:
     for group in groups:
         group["params"] = [p for p in group["params"] if id(p) not in apart]
     return [
-        Muon(within, lr=MUON_RATE * training.pace, weight_decay=DECAY),
-        torch.optim.AdamW(groups, lr=RATE * training.pace, betas=(0.9, 0.98), fused=True),
+        Muon(within, lr=MUON_RATE * (rate / RATE), weight_decay=DECAY),
+        torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True),
     ]
 
 
@@ -181,7 +181,7 @@ def trainable(name: str, how: How) -> Trainable:
     settings = {"consistency": kind, "weight": weight} if kind else {}
     fusion, seed = strategy(how.fusion or "attention"), how.seed or 0
     tier, start = how.of(TIERS), begun(name, how, fusion)
-    ones = QUICK_ONES if how.tier == "quick" else ONES
+    ones, rate = QUICK_ONES if how.tier == "quick" else ONES, RATE * (PACE if start else 1.0)
     reads = how.tier != "quick" and not how.blind and fusion.name != "none"
     split = Split(plan, feed, act, FlowTraining.follow, kind_of, recorded=tier.bank is not None and not kind)
     recipe = Recipe(
@@ -190,10 +190,10 @@ def trainable(name: str, how: How) -> Trainable:
         split,
         lambda training, images: figures(training.draw, images),
         steps=tier.steps, rows=tier.rows, first=first_row(seed), seed=seed, decay=DECAY,
-        rate=RATE * (PACE if start else 1.0), warm=min(100, max(1, tier.steps // 10)), last=0.05,
+        rate=rate, warm=min(100, max(1, tier.steps // 10)), last=0.05,
         every=tier.every(500), held_out=120, begun=start.sha256 if start else "",
         precision=how.precision, ready=FlowTraining.ready,
-        sheet=lambda training: sheet(training.draw), optimisers=optimisers,
+        sheet=lambda training: sheet(training.draw), optimisers=lambda training: optimisers(training, rate),
         must=None if how.blind or fusion.name == "none" else Must("colour", 0.25, 2000),
     )  # fmt: skip
 

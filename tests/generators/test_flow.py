@@ -283,7 +283,7 @@ def test_shipped_weights_are_what_their_card_says(card):
 
 
 def test_the_shipped_flow_reaches_its_bars():
-    """On 2,000 prompts; the test above holds the card to the weights."""
+    """On 2,000 prompts; the next test holds the card to the weights."""
     found = json.loads((SHIPPED / "flow-32-attention.json").read_text())["figures"]
     assert found["images"] == 2000
     assert found["colour"] >= 0.98 and found["shape"] >= 0.95

@@ -73,6 +73,7 @@ def test_adversarial_systems_begin_with_both_players(name, tmp_path):
     told, own = load_file(first), one.shipped(players).state_dict()
     assert all(torch.equal(v.half(), told[k]) for k, v in own.items() if v.is_floating_point())
     assert torch.equal(*(p.text.embedding.weight for p in (players.painter, players.mean)))
+    assert one.about["begun from"]["command"] in first.with_suffix(".json").read_text()
     assert players.kind(9).stage in ("", "game")
     if name == "titan":
         assert players.kind(0).stage == "game", "pixels are learned"

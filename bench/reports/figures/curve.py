@@ -46,17 +46,17 @@ def curve(material: Material, ask: Ask) -> Figure:
     factor, found = series(material, panel, ask.against)
     with pencil():
         cells = [(s, [panel.cells[i] for i in s.systems]) for s in found]
-        marks = _marks(material, factor, found)
+        looks = _marks(material, factor, found)
         names = [f"{shown(s.name, ask.literal)}: {_told(material, panel, s)}" for s in found]
         xs = scales.ends((x for s in found for x in s.x), margin=0.05)
         ys = scales.ends(v for _, c in cells for one in c if one for v in (one.value, one.low, one.high))
         drawn = plane(ask.style, Plane(
             xs, ys, shown(factor, ask.literal), panel.head(ask.literal), "", panel.under(ask.literal),
-            "Lines at the points: 95 %; slopes by least squares, 95 %.", tuple(zip(marks, names, strict=True)),
+            "Lines at the points: 95 %; slopes by least squares, 95 %.", tuple(zip(looks, names, strict=True)),
             line=True, turned=(False, panel.direction == "lower"),
         ))  # fmt: skip
         grid(drawn.axis, "both")
-        for (line, own), one in zip(cells, marks, strict=True):
+        for (line, own), one in zip(cells, looks, strict=True):
             known = [(x, c) for x, c in zip(line.x, own, strict=True) if c is not None]
             points = [(x, c.value, c) for x, c in known if c.value is not None]
             drawn.axis.plot([x for x, _, _ in points], [v for _, v, _ in points], color=one.colour,

@@ -110,6 +110,11 @@ def test_what_x_is_called_stands_at_its_axis_and_equal_numbers_of_two_factors_st
         assert list(line.get_ydata()) == pytest.approx([1, 1 - 0.2 * fall, 1 - 0.4 * fall])
         said = [t.get_text() for t in (*axis.figure.texts, axis.xaxis.label)]
         assert factor in said and "x" not in said
+    both = material_of(given.assign(metric="score"))
+    for _, factor, fall in kinds:
+        lines = figure("curve", both, against=factor).axes[0].get_lines()
+        (line,) = [one for one in lines if len(one.get_xdata()) == 3]
+        assert line.get_ydata()[2] == pytest.approx(1 - 0.4 * fall)
 
 
 def test_a_line_looks_the_same_on_every_curve_of_a_table():
