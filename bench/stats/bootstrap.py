@@ -28,6 +28,7 @@ _CHUNK = 1 << 22
 """Weights held at once (numbers of 8 bytes)."""
 _KEPT = 1 << 25
 """Weights that are drawn once and kept (numbers of 1 or 2 bytes), because every metric is resampled alike."""
+_KINDS = ("weights", "flips", "exchanged")
 
 Interval = tuple[float, float, str]
 """Low, high, method; NaN ends with a method that begins 'no interval' where none can be given."""
@@ -144,6 +145,12 @@ def weights_of(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     return _chunks(groups, resamples, seed, "weights")
 
 
+def exchanged_of(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """(r, 2 * groups) in parts: how often each group is drawn as it is, then how often with its two runs exchanged;
+    `groups` draws in all, each with a fair coin."""
+    return _chunks(groups, resamples, seed, "exchanged")
+
+
 def _chunks(groups: int, count: int, seed: int, kind: str) -> Iterator[np.ndarray]:
     if groups * count <= _CHUNK:
         yield _whole(groups, count, seed, kind)
@@ -159,7 +166,7 @@ def _chunks(groups: int, count: int, seed: int, kind: str) -> Iterator[np.ndarra
         yield _draw(rng, groups, min(step, count - start), kind)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2 * len(_KINDS))
 def _whole(groups: int, count: int, seed: int, kind: str) -> np.ndarray:
     """Kept, because every metric of a report is resampled alike."""
     drawn = _draw(_rng(seed, kind), groups, count, kind)
@@ -167,7 +174,7 @@ def _whole(groups: int, count: int, seed: int, kind: str) -> np.ndarray:
     return drawn
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=len(_KINDS))
 def _small(groups: int, count: int, seed: int, kind: str) -> np.ndarray:
     """The same draws as in chunks, as small integers: drawing them takes longer than using them."""
     rng, step = _rng(seed, kind), max(1, _CHUNK // groups)
@@ -177,15 +184,17 @@ def _small(groups: int, count: int, seed: int, kind: str) -> np.ndarray:
 
 
 def _rng(seed: int, kind: str) -> np.random.Generator:
-    return np.random.default_rng([seed, ("weights", "flips").index(kind)])
+    return np.random.default_rng([seed, _KINDS.index(kind)])
 
 
 def _draw(rng: np.random.Generator, groups: int, count: int, kind: str) -> np.ndarray:
-    """float64 (count, groups): how often each group is drawn when `groups` are drawn with replacement, or coins."""
+    """float64 (count, groups): how often each group is drawn when `groups` are drawn with replacement, or coins; of
+    exchanged ones (count, 2 * groups)."""
     if kind == "flips":
         return rng.integers(0, 2, (count, groups)).astype(np.float64)
-    drawn = rng.integers(0, groups, (count, groups)) + np.arange(count)[:, None] * groups
-    return np.bincount(drawn.ravel(), minlength=count * groups).reshape(count, groups).astype(np.float64)
+    cells = 2 * groups if kind == "exchanged" else groups
+    drawn = rng.integers(0, cells, (count, groups)) + np.arange(count)[:, None] * cells
+    return np.bincount(drawn.ravel(), minlength=count * cells).reshape(count, cells).astype(np.float64)
 
 
 def _point(made: Kernel) -> np.ndarray:
