@@ -271,9 +271,18 @@ def test_the_error_of_a_lossy_run_is_that_of_simulated_losses():
     assert told.error(0.25) ** 2 == pytest.approx(np.mean([bounds(x, 1).error ** 2 for x in lost]), rel=0.02)
 
 
+def power_of(apart, margin, planted, rng, rounds=4000):
+    """Share of regressions among runs that differ by `apart`, prompts drawn again and exchanged, but for the drop."""
+    n = len(apart)
+    signed = np.where(rng.random((rounds, n)) < 0.5, 1, -1) * apart[rng.integers(n, size=(rounds, n))] - planted
+    sums = np.stack([signed, np.zeros((rounds, n))], axis=-1)[:, :, None]
+    told, _ = outcomes([Drawn(sums, np.ones(sums.shape), np.full(rounds, n), 1, margin)], rng)
+    return (told == REGRESSED).mean()
+
+
 def test_where_few_prompts_hold_the_noise_the_printed_drop_is_still_seen_in_80_percent():
     """Errors are estimated in each comparison: a formula that takes them as known promises too much."""
-    rng, n, rounds = np.random.default_rng(0), 120, 4000
+    rng, n = np.random.default_rng(0), 120
     apart = rng.standard_t(2.5, size=n)
     apart *= 1 / apart.std()
     margin = 3.3 / n**0.5
@@ -281,14 +290,22 @@ def test_where_few_prompts_hold_the_noise_the_printed_drop_is_still_seen_in_80_p
     _, reach = worse(family(both))
     drop, flat = seen_from(both, 1, margin, reach), detectable(bounds(both, 1).error, margin, reach, groups=n)
     assert drop > 1.02 * flat
+    found = power_of(apart, margin, drop, rng)
+    assert abs(found - 0.8) < 0.03 and power_of(apart, margin, flat, rng) < found - 0.01
 
-    def power(planted):
-        signed = np.where(rng.random((rounds, n)) < 0.5, 1, -1) * apart[rng.integers(n, size=(rounds, n))] - planted
-        sums = np.stack([signed, np.zeros((rounds, n))], axis=-1)[:, :, None]
-        told, _ = outcomes([Drawn(sums, np.ones(sums.shape), np.full(rounds, n), 1, margin)], rng)
-        return (told == REGRESSED).mean()
 
-    assert abs(power(drop) - 0.8) < 0.03 and power(flat) < power(drop) - 0.01
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_pair_that_is_skewed_by_chance_does_not_hide_its_own_noise(side):
+    """Three prompts that happened to fall one way might as well have fallen the other."""
+    rng, n = np.random.default_rng(1), 120
+    apart = rng.normal(size=n)
+    apart[:3] = side * np.array([14.0, 12.0, 10.0])
+    apart = (apart - apart.mean()) / apart.std()
+    margin, both = 3.3 / n**0.5, pair(apart, np.zeros(n))
+    _, reach = worse(family(both))
+    drop = seen_from(both, 1, margin, reach)
+    assert drop == pytest.approx(seen_from(pair(np.zeros(n), apart), 1, margin, reach), rel=0.03)
+    assert abs(power_of(apart, margin, drop, rng) - 0.8) < 0.03
 
 
 @pytest.mark.parametrize("margin", [0.01, 2.5])
