@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from bench import registry
 from bench.errors import UsageError, did_you_mean
+from bench.generators.reference.canvas import Canvas
 from bench.generators.reference.cman import Matcher
-from bench.generators.reference.gan_nets import Canvas
 from bench.training.gan_losses import G3, contrast, critic_loss, damsm, painter_loss
 from bench.world.tokens import PAD
 

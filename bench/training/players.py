@@ -20,7 +20,8 @@ from torch.optim import Optimizer
 
 from bench.errors import UsageError, did_you_mean
 from bench.fusion.base import TextContext
-from bench.generators.reference.gan_nets import LATENT, Painted, Pair
+from bench.generators.reference.canvas import Canvas
+from bench.generators.reference.gan_nets import LATENT, Eye, Painted, Pair
 from bench.training import gan_batches
 from bench.training.captured import Numbers
 from bench.training.gan_batches import GanBatch, gan_batch
@@ -40,6 +41,20 @@ from bench.training.rows import NAMES, Rendered, Rows, Source, source
 from bench.world.tokens import CONTEXT, PAD
 
 Parts = dict[str, torch.Tensor]
+
+
+class Classifier(nn.Module):
+    """Which colours and shapes an image shows, by an eye of its own: one that also plays learns shapes far later."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__()
+        self.eye = Eye(canvas)
+        self.names = nn.Linear(self.eye.width * 16, len(NAMES))
+
+    def loss(self, images: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of images (b, 3, s, s) with what they should show, (b, 14)."""
+        seen = self.eye.see(images).flatten(1)
+        return nn.functional.binary_cross_entropy_with_logits(self.names(seen), shown)
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,9 @@ class Play:
     """Weight of the mode-seeking term."""
     attributes: float = 0.0
     """Weight of an auxiliary head that names colours and shapes (TAC-GAN, Dash et al. 2017, arXiv:1703.06412)."""
+    eye: float = 0.0
+    """Weight of a classifier of colours and shapes with an eye of its own, which only sees real images (AC-GAN's term,
+    Odena et al. 2017, arXiv:1610.09585, apart from the critic)."""
     between: float = 0.0
     """Share of rows that the painter learns on the mean of two sentences (GAN-INT)."""
     edge: float = 2.0
@@ -128,6 +146,7 @@ class Players(nn.Module):
         self.play, self.tier, self.blind = play, tier, blind
         self.mean = copy.deepcopy(pair.painter).requires_grad_(False)
         self.naming = nn.Linear(pair.critic.width * 16, len(NAMES)) if play.attributes else None
+        self.classifier = Classifier(pair.critic.canvas) if play.eye else None
         side = pair.critic.canvas.side
         self.rows: Source = Rendered(side, True, tier.bank)
         if play.pool:
@@ -152,7 +171,7 @@ class Players(nn.Module):
 
     def extra(self) -> list[nn.Parameter]:
         """Parameters that the critic's optimiser trains beside the critic."""
-        return list(self.naming.parameters()) if self.naming is not None else []
+        return [p for module in (self.naming, self.classifier) if module is not None for p in module.parameters()]
 
     # ---- a step ----
 
@@ -234,6 +253,8 @@ class Players(nn.Module):
             parts["history"] = play.history * distance(self.critic.parameters(), self.past["critic"])
         if self.naming is not None:
             parts["names"] = play.attributes * self._named(seen, batch.shown)
+        if self.classifier is not None:
+            parts["classes"] = play.eye * self.classifier.loss(batch.images, batch.shown)
         return {**parts, **self.teach_critic(batch, seen, contexts[0])}
 
     def painter_parts(self, batch: GanBatch, painted: Painted, given: Inputs) -> Parts:
@@ -258,8 +279,14 @@ class Players(nn.Module):
             half = len(w)  # each costs another pass of the painter
             again = self.painter(w, batch.ids[:half]).images
             parts["modes"] = play.seeking * seeking(own[:half], again, z[:half], w)
-        if self.naming is not None and mixed < len(z):  # what is half way between two captions has no names
-            parts["names"] = play.attributes * self._named(seen[mixed:], batch.shown[mixed:])
+        if mixed < len(z):  # what is half way between two captions has no names
+            shown = batch.shown[mixed:]
+            if self.naming is not None:
+                parts["names"] = play.attributes * self._named(seen[mixed:], shown)
+            if self.classifier is not None:
+                self.classifier.requires_grad_(False)
+                parts["classes"] = play.eye * self.classifier.loss(own[mixed:], shown)
+                self.classifier.requires_grad_(True)
         parts |= self.teach_painter(batch, painted, seen, context)
         self.critic.requires_grad_(True)
         return parts

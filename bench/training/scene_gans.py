@@ -33,10 +33,14 @@ from bench.training.sheets import sheet
 
 TIERS = {"quick": Tier(2100, 32), "": Tier(4000, 32), "full": Tier(20_000, 128, BANK)}
 RATE = 1e-3
-_PLAY = Play(loss="rp", r1=0.3, edge=1.0, attributes=0.5, mean=0.995, grow=0.85)
-PLAY: dict[str, Play] = dict.fromkeys(SYSTEMS, _PLAY)
-"""How each system is played; found by short trials on one thread (docs/gan-family.md)."""
-_GROW = 0.4
+_PLAY = Play(loss="rp", r1=0.3, edge=1.0, attributes=0.5, eye=1.0, mean=0.995, grow=0.85)
+PLAY: dict[str, Play] = {
+    **dict.fromkeys(SYSTEMS, _PLAY),
+    "cgan": dataclasses.replace(_PLAY, attributes=0.0),
+    "titan": dataclasses.replace(_PLAY, attributes=5.0, eye=5.0),  # its game has little weight
+}
+"""How each system is played; found by short trials (docs/gan-family.md)."""
+_GROW = 0.15
 """A full training's `grow`: single objects are learned long before its end."""
 _BATCH = 64
 

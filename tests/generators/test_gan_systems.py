@@ -3,6 +3,7 @@ a judge."""
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -14,8 +15,9 @@ from bench.errors import UsageError, WeightsMissing
 from bench.formats.large_files import sha256
 from bench.fusion.base import BUDGET, TextContext
 from bench.generators.base import Context
+from bench.generators.reference.canvas import Canvas
 from bench.generators.reference.fusing import about, maker
-from bench.generators.reference.gan_nets import LATENT, Canvas, Painter, latents
+from bench.generators.reference.gan_nets import LATENT, Painter, latents
 from bench.generators.reference.text import ids_of
 from bench.generators.reference.trained import SHIPPED
 from bench.generators.reference.wirn import RelationMaps
@@ -79,12 +81,12 @@ def test_text_and_seed_change_the_image(made, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_padding_says_nothing(made, name):
-    network, ids, z = made[name].network, ids_of(TEXTS[:2]), latents([1, 2])
+    network, ids, z = copy.deepcopy(made[name].network).double(), ids_of(TEXTS[:2]), latents([1, 2]).double()
     short = ids[:, :12]
     with torch.inference_mode():
-        assert torch.allclose(network.painter(z, ids).images, network.painter(z, short).images, atol=1e-5)
         images = network.painter(z, ids).images
-        assert torch.allclose(network.critic(images, ids), network.critic(images, short), atol=1e-4)
+        assert torch.allclose(images, network.painter(z, short).images, atol=1e-9)
+        assert torch.allclose(network.critic(images, ids), network.critic(images, short), atol=1e-9)
         assert not torch.allclose(network.critic(images, ids), network.critic(images, ids.flip(0)), atol=1e-4)
 
 
@@ -120,7 +122,7 @@ def test_attention_of_the_painter_is_given_where_there_is_some():
     painter = registry.create("generator", "cman", {}).build().painter
     ids = ids_of(TEXTS)
     maps = painter(torch.randn(4, LATENT), ids).attention
-    assert [m.shape[2] for m in maps] == [16, 64, 256]
+    assert [m.shape[2] for m in maps] == [3, 3, 256]
     assert all(torch.allclose(m.sum(3), torch.ones(())) for m in maps)
     none = Painter(maker(parse("film")), Canvas())(torch.randn(4, LATENT), ids)
     assert len(none.attention) == 0

@@ -171,11 +171,27 @@ def test_the_past_is_the_mean_of_all_weights():
 @pytest.mark.parametrize(
     ("settings", "part"),
     [({"matching": 2.0}, "critic matching"), ({"history": 0.1}, "painter history"), ({"seeking": 0.1}, "painter modes"),
-     ({"attributes": 1.0}, "critic names"), ({"r1": 0.1, "lazy": 1, "loss": "rp"}, "critic gradient")],
+     ({"attributes": 1.0}, "critic names"), ({"eye": 1.0}, "painter classes"),
+     ({"r1": 0.1, "lazy": 1, "loss": "rp"}, "critic gradient")],
 )  # fmt: skip
 def test_options_add_their_part(settings, part):
     assert part in moved(players(**settings), 2)[-1]
-    assert part not in moved(players(r1=0.0, matching=0.0, history=0.0, seeking=0.0, attributes=0.0), 1)[-1]
+    assert part not in moved(players(r1=0.0, matching=0.0, history=0.0, seeking=0.0, attributes=0.0, eye=0.0), 1)[-1]
+
+
+def test_the_classifier_learns_from_real_images_alone_and_teaches_the_painter():
+    made = players(eye=1.0, attributes=0.0, loss="hinge")
+    batch = batch_of(made, 0, 4)
+    z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(0))
+    made.painter_parts(batch, made.painter(z, batch.ids), {"z": z})["classes"].backward()
+    assert all(p.grad is None for p in made.classifier.parameters())
+    assert any(float(p.grad.abs().max()) > 0 for p in made.painter.parameters() if p.grad is not None)
+    one, other = (
+        made.critic_parts(batch, torch.rand(4, 3, 32, 32), made.kind(1), {"z": z})["classes"] for _ in range(2)
+    )
+    assert torch.equal(one, other)
+    one.backward()
+    assert all(p.grad is not None for p in made.classifier.parameters())
 
 
 def test_titan_heeds_the_settings_of_the_game_from_its_middle_on():

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from bench.errors import UsageError
+from bench.generators.reference.canvas import Canvas
 from bench.generators.reference.fusing import maker
-from bench.generators.reference.gan_nets import Canvas, Pair, latents
+from bench.generators.reference.gan_nets import Pair, latents
 from bench.generators.reference.text import TextEncoder, ids_of
 from bench.generators.reference.trained import Trained
 from bench.spec import Spec

@@ -1,7 +1,7 @@
 """`cgan`: the conditional GAN for text (Mirza & Osindero 2014, arXiv:1411.1784; Reed et al. 2016, arXiv:1605.05396).
 
 What the literature has under this name is what is built here, small: the painter's input is latent and sentence side by
-side, the sentence is concatenated again at every scale (any other fusion may stand there), and the critic concatenates
+side, the sentence is concatenated again at every depth (any other fusion may stand there), and the critic concatenates
 the replicated sentence with its 4 x 4 features. It learns from matching pairs against painted and against mismatched
 ones (GAN-CLS), the painter also from means of two sentences (GAN-INT). Not the paper's: the small trained text encoder
 in place of the pretrained char-CNN-RNN, group instead of batch normalisation, and the penalties of bench.training.
@@ -15,13 +15,14 @@ from torch.nn import functional as F
 
 from bench.fusion.base import TextContext
 from bench.generators.reference.adversarial import Adversarial
-from bench.generators.reference.gan_nets import GAIN, LATENT, TOLD, Canvas, Critic, Painter
+from bench.generators.reference.canvas import Canvas
+from bench.generators.reference.gan_nets import GAIN, LATENT, TOLD, Critic, Painter
 from bench.generators.reference.text import TEXT_DIM
 from bench.registry import register
 
 
 class CganPainter(Painter):
-    """Latent and sentence at the entrance, a fusion at every scale.
+    """Latent and sentence at the entrance, a fusion at every depth.
 
     The entrance has the sentence as quiet as it comes: louder, it alone would say where things are, and every seed
     would draw the same.

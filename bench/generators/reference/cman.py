@@ -2,7 +2,7 @@
 
 The literature uses the label for retrieval, anomaly detection and emotion, not for a text-to-image generator; the
 nearest are AttnGAN (Xu et al. 2018, arXiv:1711.10485) for painting and SCAN (Lee et al. 2018, arXiv:1803.08024) for
-matching. What is built here: the painter attends from positions to words at every scale (four heads; any other fusion
+matching. What is built here: the painter attends from things, then from pixels, to words (four heads; any other fusion
 may stand there); in the critic every word attends to the image's regions, and words that find nothing speak against the
 image; and the painter is also held to a matcher of words and regions (DAMSM) that is trained before and then frozen.
 The painter reads by the matcher's text encoder, as AttnGAN does. Not AttnGAN's: one stage instead of three.
@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from bench.fusion.base import TextContext, regions
 from bench.generators.reference.adversarial import Adversarial
-from bench.generators.reference.gan_nets import GAIN, Canvas, Critic, Painter
+from bench.generators.reference.canvas import Canvas
+from bench.generators.reference.gan_nets import GAIN, Critic, Eye, Painter
 from bench.generators.reference.text import TEXT_DIM, TextEncoder
 from bench.registry import register
 
@@ -62,8 +63,7 @@ class Matcher(nn.Module):
     def __init__(self, canvas: Canvas) -> None:
         super().__init__()
         self.text = TextEncoder()
-        self.trunk = Critic(canvas)
-        del self.trunk.text
+        self.trunk = Eye(canvas)
         self.region = nn.Linear(self.trunk.width, TEXT_DIM)
         self.image = nn.Linear(self.trunk.width * 16, TEXT_DIM)
 

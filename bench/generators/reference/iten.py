@@ -16,8 +16,9 @@ from torch.nn import functional as F
 
 from bench.fusion.base import TextContext
 from bench.generators.reference.adversarial import Adversarial
+from bench.generators.reference.canvas import Canvas
 from bench.generators.reference.fusing import MakeFusion
-from bench.generators.reference.gan_nets import Canvas, Critic, Painter
+from bench.generators.reference.gan_nets import Critic, Painter
 from bench.generators.reference.text import TEXT_DIM
 from bench.registry import register
 

@@ -3,16 +3,13 @@
 The only published TITAN of images and text found is a pathology slide model (Ding et al. 2025), no generator. The
 nearest are the joint sequence of DALL-E (Ramesh et al. 2021, arXiv:2102.12092), the joint attention of MM-DiT (Esser et
 al. 2024, arXiv:2403.03206) and the conditional VAE of Sohn, Lee & Yan 2015. What is built here: the encoder reads
-[words; patches] and gives the latent q(z | x, t); the decoder reads [words; z; empty patches] and gives the patches;
-pooled words and pooled patches of the encoder are drawn together by InfoNCE, so that both spaces are transformed
-jointly; a small projection critic with little weight sharpens what is drawn from the prior once pixels are learned.
-There is no other fusion: the words are in the sequence. Stable, and a little soft.
+[words; patches] and gives the latent q(z | x, t); the decoder reads [words; z; empty things] and gives the things that
+an image is drawn from (bench.generators.reference.drawing); pooled words and pooled patches of the encoder are drawn
+together by InfoNCE, so that both spaces are transformed jointly; a small projection critic with little weight sharpens
+what is drawn from the prior once pixels are learned. There is no other fusion: the words are in the sequence.
 """
 
 from __future__ import annotations
-
-import math
-from itertools import pairwise
 
 import torch
 from torch import nn
@@ -20,10 +17,11 @@ from torch.nn import functional as F
 
 from bench.fusion.base import TextContext
 from bench.generators.reference.adversarial import Adversarial
-from bench.generators.reference.gan_nets import GROUND, Canvas, Painted, Residual
+from bench.generators.reference.canvas import GROUND, Canvas
+from bench.generators.reference.drawing import THINGS, Drawing
+from bench.generators.reference.gan_nets import Painted
 from bench.generators.reference.iten import ItenCritic
 from bench.generators.reference.text import TEXT_DIM, TextEncoder
-from bench.generators.reference.unet import doubled
 from bench.registry import register
 
 WIDTH, HEADS, LAYERS = 64, 4, 2
@@ -31,8 +29,6 @@ CODE = 32
 """Dimensions of the VAE's latent; the seed's other 32 are not used."""
 PATCHES = 4
 """Along a side."""
-WIDER = (64, 32)
-"""Channels at 8 and 16, where edges are drawn."""
 
 
 class Joint(nn.Module):
@@ -64,16 +60,11 @@ class TitanPainter(nn.Module):
         self.enter = nn.Linear(pixels, WIDTH)
         self.asks = nn.Parameter(0.02 * torch.randn(1, 1, WIDTH))
         self.seen = nn.Parameter(0.02 * torch.randn(1, PATCHES**2, WIDTH))
-        self.blank = nn.Parameter(0.02 * torch.randn(1, PATCHES**2, WIDTH))
+        self.blank = nn.Parameter(torch.randn(1, THINGS, WIDTH))
         self.encoder, self.decoder = Joint(), Joint()
         self.code = nn.Linear(WIDTH, 2 * CODE)
         self.given = nn.Linear(CODE, WIDTH)
-        self.wide = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise((WIDTH, *WIDER)))
-        self.blocks = nn.ModuleList(Residual(c) for c in WIDER)
-        self.leave = nn.Sequential(
-            nn.GroupNorm(8, WIDER[-1]), nn.SiLU(), nn.Conv2d(WIDER[-1], 3 * canvas.fold**2, 3, padding=1)
-        )
-        nn.init.constant_(self.leave[2].bias, math.atanh(GROUND))
+        self.drawing = Drawing(WIDTH, CODE, canvas)
         nn.init.constant_(self.code.bias[CODE:], -4.0)  # z says something from the first step on, or never will
 
     def encode(self, images: torch.Tensor, context: TextContext) -> tuple[torch.Tensor, ...]:
@@ -92,11 +83,9 @@ class TitanPainter(nn.Module):
         given = self.given(code)[:, None]
         blank = self.blank.expand(len(code), -1, -1) + given
         words = self.words(context.words)
-        found = self.decoder(words, context.mask, torch.cat([given, blank], 1))[:, -(PATCHES**2) :]
-        h = found.transpose(1, 2).unflatten(2, (PATCHES, PATCHES))
-        for wide, block in zip(self.wide, self.blocks, strict=True):
-            h = block(wide(doubled(h)))
-        return torch.tanh(F.pixel_shuffle(self.leave(h), self.canvas.fold))
+        found = self.decoder(words, context.mask, torch.cat([given, blank], 1))[:, -THINGS:]
+        images: torch.Tensor = self.drawing(found, code)
+        return images
 
     def read(self, ids: torch.Tensor) -> TextContext:
         """int64 (b, l) token ids -> words and sentence."""

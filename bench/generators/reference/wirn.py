@@ -19,7 +19,8 @@ from torch.nn import functional as F
 
 from bench.fusion.base import BUDGET, Budgeted, FusionOut, TextContext, maps, normed, position_code, regions, zeroed
 from bench.generators.reference.adversarial import Adversarial
-from bench.generators.reference.gan_nets import GAIN, Canvas, Critic, Painter
+from bench.generators.reference.canvas import Canvas
+from bench.generators.reference.gan_nets import GAIN, Critic, Painter
 from bench.generators.reference.text import TEXT_DIM
 from bench.registry import register
 
@@ -41,9 +42,11 @@ class RelationMaps(Budgeted):
         """(b, n, l) in [0, 1]: how much a position has to do with a word; 0 for padding."""
         rows = regions(normed(h))
         code = regions(position_code(self.channels, *h.shape[2:], h.device).to(h))
-        scores = self.query(rows) @ self.key(context.words).transpose(1, 2)
-        scores = scores + self.where(code) @ self.place(context.words).transpose(1, 2)
-        return (scores / math.sqrt(self.width)).sigmoid() * context.mask[:, None].to(scores.dtype)
+        # words first: a product with three rows is rounded differently from one place in a batch to another
+        scores = self.key(context.words) @ self.query(rows).transpose(1, 2)
+        scores = scores + self.place(context.words) @ self.where(code).transpose(1, 2)
+        related = (scores / math.sqrt(self.width)).sigmoid() * context.mask[..., None].to(scores.dtype)
+        return related.transpose(1, 2)
 
     def join(self, h: torch.Tensor, context: TextContext, cond: torch.Tensor | None) -> FusionOut:
         found = self.relations(h, context)
@@ -54,7 +57,7 @@ class RelationMaps(Budgeted):
 
 
 class WirnPainter(Painter):
-    """Relation maps at every scale."""
+    """Relation maps of things and of pixels."""
 
     def __init__(self, canvas: Canvas) -> None:
         super().__init__(lambda c, d, e, budget: RelationMaps(c, d, budget=budget), canvas)
