@@ -4,9 +4,9 @@ A generator of this family is shipped as a pair, painter and critic. The critic 
 same captions, so that its word on them is never independent; it is published all the same, because how well a critic
 tells captions apart is a question of its own.
 
-All five are trained with the pairing loss of R3GAN and with an auxiliary head of the critic that names colours and
-shapes (bench.training.scene_gans). Neither is part of what the literature has under their names: both are
-there so that a training of minutes reads its captions. The head is known to cost diversity.
+All five are trained with the pairing loss of R3GAN and with a classifier of colours and shapes, most of them with an
+auxiliary head of the critic too (bench.training.scene_gans). None is part of what the literature has under their names:
+they are there so that a training of minutes reads its captions. Such heads are known to cost diversity.
 """
 
 from __future__ import annotations
