@@ -54,10 +54,10 @@ def asked(options: Mapping[str, str]) -> tuple[str, float]:
 
 
 class Reader(Matcher):
-    """A matcher that reads a batch at once, with a logit of image and text matching."""
+    """A matcher that reads a batch at once, with a logit of image and text matching; edges are not needed for words."""
 
     def __init__(self, side: int) -> None:
-        super().__init__(Canvas(side, 8))
+        super().__init__(Canvas(side, 8), edges=0.0)
         self.sharp, self.shift = nn.Parameter(torch.tensor(5.0)), nn.Parameter(torch.tensor(0.0))
 
     def forward(self, images: torch.Tensor, ids: torch.Tensor) -> Mapping[str, torch.Tensor]:

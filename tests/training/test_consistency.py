@@ -21,7 +21,7 @@ def batch(first: int, rows: int, ones: int = 0) -> tuple[torch.Tensor, torch.Ten
     return floats(taken.images), taken.ids.long()
 
 
-def taught(kind: str, steps: int = 50) -> Consistency:
+def taught(kind: str, steps: int = 150) -> Consistency:
     """A constraint whose matcher has learned for a moment from images of single objects."""
     torch.manual_seed(0)
     one = Consistency(kind, 1.0, 32)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from bench.fusion.base import TextContext, regions
 from bench.generators.reference.adversarial import Adversarial
 from bench.generators.reference.canvas import Canvas
-from bench.generators.reference.gan_nets import GAIN, Critic, Eye, Painter
+from bench.generators.reference.gan_nets import EDGES, GAIN, Critic, Eye, Painter
 from bench.generators.reference.text import TEXT_DIM, TextEncoder
 from bench.registry import register
 
@@ -60,10 +60,10 @@ class CmanCritic(Critic):
 class Matcher(nn.Module):
     """DAMSM, small: regions and words, and whole images and sentences, in one space of 64 dimensions."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Canvas, edges: float = EDGES) -> None:
         super().__init__()
         self.text = TextEncoder()
-        self.trunk = Eye(canvas)
+        self.trunk = Eye(canvas, edges)
         self.region = nn.Linear(self.trunk.width, TEXT_DIM)
         self.image = nn.Linear(self.trunk.width * 16, TEXT_DIM)
 

@@ -112,14 +112,14 @@ class Residual(nn.Module):
 
 
 class Eye(nn.Module):
-    """Images (b, 3, s, s) to features (b, width, 4, 4)."""
+    """Images (b, 3, s, s) to features (b, width, 4, 4). edges: how loud they are; 0: it is not shown them."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Canvas, edges: float = EDGES) -> None:
         super().__init__()
-        self.canvas, self.edges = canvas, EDGES
+        self.canvas, self.edges = canvas, edges
         widths = SEEN[canvas.grid]
         self.width = widths[-1]
-        self.enter = nn.Conv2d(6 * canvas.fold**2, widths[0], 3, padding=1)
+        self.enter = nn.Conv2d((6 if edges else 3) * canvas.fold**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         self.deep = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
         for conv in (self.enter, *self.down, self.deep):  # features would fade from layer to layer
@@ -129,7 +129,9 @@ class Eye(nn.Module):
     def see(self, images: torch.Tensor) -> torch.Tensor:
         """(b, 3, s, s) -> features (b, width, 4, 4)."""
         there = 2 * (images - GROUND)
-        there = torch.cat([there, self.edges * (there - F.avg_pool2d(there, 3, 1, 1, count_include_pad=False))], 1)
+        if self.edges:
+            smooth = F.avg_pool2d(there, 3, 1, 1, count_include_pad=False)
+            there = torch.cat([there, self.edges * (there - smooth)], 1)
         h = F.leaky_relu(self.enter(F.pixel_unshuffle(there, self.canvas.fold)), GAIN)
         for conv in self.down:
             h = F.leaky_relu(conv(h), GAIN)
