@@ -151,8 +151,8 @@ class Scenario:
         return self.verdict.outcome == self.expected
 
 
-def scenarios(shop: Workshop, system: str = "wirn", *, fade: float = 0.03) -> Iterator[Scenario]:
-    """Each of them with images of one trained system, two a prompt. fade: of a slow slide's steps."""
+def scenarios(shop: Workshop, system: str = "wirn") -> Iterator[Scenario]:
+    """Each of them with images of one trained system, two a prompt."""
     first, again = (shop.run(system, label=f"{system}-twice-{s}", seed=s, repeats=2) for s in (0, 1))
     against = shop.baseline(first)
     policy = margins(against, [again])
@@ -169,7 +169,7 @@ def scenarios(shop: Workshop, system: str = "wirn", *, fade: float = 0.03) -> It
         run = shop.run(f"folder(path={folder},match=manifest)", label=change.__name__, repeats=2)
         yield Scenario(name, expected, held(run))
     yield from protocols(shop)
-    yield from slide(shop, system, step=fade)
+    yield from slide(shop, system)
 
 
 def _copied(run: Run, folder: Path, donor: dict[tuple[str, int], tuple[str, int]]) -> None:
@@ -245,7 +245,7 @@ def protocols(shop: Workshop) -> Iterator[Scenario]:
         yield Scenario(name, "not comparable", gate(b, [small.baseline(a)], rules))
 
 
-def slide(shop: Workshop, system: str, *, count: int = 10, step: float = 0.03) -> Iterator[Scenario]:
+def slide(shop: Workshop, system: str, *, count: int = 10, step: float = 0.015) -> Iterator[Scenario]:
     """Releases of which each has a little less contrast, against the last one and against the first; margins are those
     of repeats with one image a prompt, as the releases have."""
     repeats = [shop.run(system, label=f"{system}-{s}", seed=s) for s in range(3)]

@@ -73,7 +73,7 @@ def fusion(device: str) -> None:
     bench("run", *dropped, "--dataset", study["dataset"], "--root", f"{root}-dropped", "--report",
           f"{root}-dropped/report")  # fmt: skip
     found = expectations.of_runs([Path(run) for run in _runs(root, flows)])
-    fallen = expectations.of_runs([p.parent for p in sorted(Path(f"{root}-dropped").glob("scenes-*/*/run.json"))])
+    fallen = expectations.of_runs(list(_labelled(f"{root}-dropped").values()))
     _write_strategies(Path(folder), found, fallen)
 
 
@@ -139,8 +139,19 @@ def distance(device: str) -> None:
 
 def _runs(root: str, labels: Sequence[str]) -> list[str]:
     """Folders of the runs with these labels, in their order."""
-    found = {json.loads(p.read_text())["label"]: str(p.parent) for p in Path(root).glob("scenes-*/*/run.json")}
-    return [found[label] for label in labels]
+    found = _labelled(root)
+    return [str(found[label]) for label in labels]
+
+
+def _labelled(root: str) -> dict[str, Path]:
+    """Label -> folder of every run; SystemExit where two have one label: one is of weights that were there before."""
+    found: dict[str, Path] = {}
+    for path in sorted(p.parent for p in Path(root).glob("scenes-*/*/run.json")):
+        label = json.loads((path / "run.json").read_text())["label"]
+        if label in found:
+            raise SystemExit(f"{found[label]} and {path} are both called {label}; move the older one away.")
+        found[label] = path
+    return found
 
 
 def _write_strategies(folder: Path, found: Mapping[str, Any], fallen: Mapping[str, Any]) -> None:
@@ -257,9 +268,8 @@ def robustness(device: str) -> None:
     bench("run", *systems, "--dataset", "scenes(split=one-test,size=200)", "--root", "runs/robustness",
           "--report", "runs/robustness/report", "--device", device, *judges)  # fmt: skip
     colour = {}
-    for path in sorted(p.parent for p in Path("runs/robustness").glob("scenes-*/*/run.json")):
-        told = [one["colour"] for one in expectations.seen(path)]
-        colour[json.loads((path / "run.json").read_text())["label"]] = np.array([told], dtype=np.float64)
+    for label, path in _labelled("runs/robustness").items():
+        colour[label] = np.array([[one["colour"] for one in expectations.seen(path)]], dtype=np.float64)
     lines, rows, falls = ["system,metric,factor,x,value,low,high,direction"], [], {}
     for name in ROBUST:
         for kind, (_, how, far) in ways.items():
