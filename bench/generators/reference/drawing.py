@@ -45,7 +45,7 @@ class Drawing(nn.Module):
         self.drawn, self.told = nn.Linear(latent, 2 * THINGS), nn.Linear(channels, 2)
         nn.init.normal_(self.told.weight, std=0.01)
         at = (torch.arange(canvas.grid) + 0.5) / canvas.grid * 2 - 1
-        self.register_buffer("at", torch.stack(torch.meshgrid(at, at, indexing="xy")), persistent=False)
+        self.register_buffer("at", at, persistent=False)
         self.register_buffer("waves", SHORTEST * spiral(WAVES), persistent=False)
         self.near = nn.Conv2d(2 * WAVES, FINE, 1)
         self.styles = nn.ModuleList(nn.Linear(channels, 2 * FINE) for _ in range(_LAYERS))
@@ -59,21 +59,33 @@ class Drawing(nn.Module):
         self, things: torch.Tensor, z: torch.Tensor, join: Callable[[torch.Tensor], torch.Tensor] = lambda h: h
     ) -> torch.Tensor:
         """(b, THINGS, c), (b, d) -> images (b, 3, s, s) in [-1, 1]. join: of pixels' features (b, FINE, y, x)."""
-        off = (self.at - self.centres(things, z)[..., None, None]).flatten(0, 1)
-        angles = F.conv2d(off, self.waves[..., None, None])
-        h = self.near(torch.cat([angles.sin(), angles.cos()], 1))
+        off = (self.at - self.centres(things, z)[..., None]).flatten(0, 1)  # along each axis
+        h = _pixelwise(self.near, self._waves(off))
         for style, layer in zip(self.styles, self.layers, strict=True):
-            gain, offset = style(things.flatten(0, 1))[..., None, None].chunk(2, 1)
-            h = layer(F.silu(h * (1 + gain) + offset))
-        h = h * (off.square().sum(1, keepdim=True) / (-2 * REACH**2)).exp()
-        ground = self.ground(things.flatten(1))[..., None, None]
-        h = join(h.unflatten(0, (len(z), THINGS)).sum(1) + ground)
+            gain, offset = style(things.flatten(0, 1))[:, None, None].chunk(2, 3)
+            h = _pixelwise(layer, F.silu(h * (1 + gain) + offset))
+        across, down = (off.square() / (-2 * REACH**2)).exp().unbind(1)
+        h = h * (down[:, :, None] * across[:, None])[..., None]
+        ground = self.ground(things.flatten(1))[:, None, None]
+        h = join((h.unflatten(0, (len(z), THINGS)).sum(1) + ground).permute(0, 3, 1, 2))
         h = h + self.after(F.silu(h))
         return torch.tanh(F.pixel_shuffle(self.leave(F.silu(h)), self.canvas.fold))
+
+    def _waves(self, off: torch.Tensor) -> torch.Tensor:
+        """(n, 2, g) distances along x and y -> (n, g, g, 2 WAVES) sines and cosines, by those of the two axes alone."""
+        across, down = (off[..., None] * self.waves.T[:, None]).unbind(1)
+        sin_x, cos_x = across.sin()[:, None], across.cos()[:, None]
+        sin_y, cos_y = down.sin()[:, :, None], down.cos()[:, :, None]
+        return torch.cat([sin_x * cos_y + cos_x * sin_y, cos_x * cos_y - sin_x * sin_y], 3)
 
     def centres(self, things: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """(b, THINGS, 2): x and y in half sides from the middle, y downwards."""
         return OUTSIDE * torch.tanh(self.told(things) + self.drawn(z).unflatten(1, (THINGS, 2)))
+
+
+def _pixelwise(layer: nn.Conv2d, h: torch.Tensor) -> torch.Tensor:
+    """A 1 x 1 convolution of features that come last, (n, y, x, c)."""
+    return F.linear(h, layer.weight.flatten(1), layer.bias)
 
 
 def spiral(points: int) -> torch.Tensor:
