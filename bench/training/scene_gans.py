@@ -31,17 +31,17 @@ from bench.training.recipes import How, Tier, Trainable, command
 from bench.training.rows import BANK
 from bench.training.sheets import sheet
 
-TIERS = {"quick": Tier(2100, 32), "": Tier(4000, 32), "full": Tier(20_000, 128, BANK)}
+TIERS = {"quick": Tier(1700, 32), "": Tier(4000, 32), "full": Tier(20_000, 128, BANK)}
 RATE = 1e-3
 _PLAY = Play(loss="rp", r1=0.3, edge=1.0, attributes=0.5, eye=1.0, mean=0.995, grow=0.85)
 PLAY: dict[str, Play] = {
     **dict.fromkeys(SYSTEMS, _PLAY),
-    "cgan": dataclasses.replace(_PLAY, attributes=0.0),
     "titan": dataclasses.replace(_PLAY, attributes=5.0, eye=5.0),  # its game has little weight
 }
 """How each system is played; found by short trials (docs/gan-family.md)."""
-_GROW = 0.15
-"""A full training's `grow`: single objects are learned long before its end."""
+FULL: dict[str, Play] = {name: dataclasses.replace(play, grow=0.15) for name, play in PLAY.items()}
+FULL["cgan"] = dataclasses.replace(FULL["cgan"], attributes=0.0)
+"""How in a full training, where single objects are learned long before its end."""
 _BATCH = 64
 
 
@@ -95,9 +95,8 @@ def trainable(name: str, how: How) -> Trainable:
     if how.fusion:
         system.fuse(parse(how.fusion))
     fusion = system.strategy
-    tier, base, start = how.of(TIERS), PLAY[name], begun(name, how, fusion)
-    if how.tier == "full":
-        base = dataclasses.replace(base, grow=_GROW)
+    base = (FULL if how.tier == "full" else PLAY)[name]
+    tier, start = how.of(TIERS), begun(name, how, fusion)
     play = play_of(how.options, base)
     settings = {k: v for k, v in vars(play).items() if v != getattr(base, k)}
 
