@@ -53,8 +53,12 @@ class Classifier(nn.Module):
 
     def loss(self, images: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
         """Cross-entropy of images (b, 3, s, s) with what they should show, (b, 14)."""
-        seen = self.eye.see(images).flatten(1)
-        return nn.functional.binary_cross_entropy_with_logits(self.names(seen), shown)
+        return named(self.names, self.eye.see(images), shown)
+
+
+def named(head: nn.Linear, seen: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+    """(): cross-entropy of what a head reads from features (b, width, 4, 4) with what should be there, (b, 14)."""
+    return nn.functional.binary_cross_entropy_with_logits(head(seen.flatten(1)), shown)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ class Play:
     seeking: float = 0.0
     """Weight of the mode-seeking term."""
     attributes: float = 0.0
-    """Weight of an auxiliary head that names colours and shapes (TAC-GAN, Dash et al. 2017, arXiv:1703.06412)."""
+    """Weight of a head on the critic's features that names colours and shapes (TAC-GAN, Dash et al. 2017,
+    arXiv:1703.06412)."""
     eye: float = 0.0
     """Weight of a classifier of colours and shapes with an eye of its own, which only sees real images (AC-GAN's term,
     Odena et al. 2017, arXiv:1610.09585, apart from the critic)."""
@@ -252,7 +257,7 @@ class Players(nn.Module):
         if play.history:
             parts["history"] = play.history * distance(self.critic.parameters(), self.past["critic"])
         if self.naming is not None:
-            parts["names"] = play.attributes * self._named(seen, batch.shown)
+            parts["names"] = play.attributes * named(self.naming, seen, batch.shown)
         if self.classifier is not None:
             parts["classes"] = play.eye * self.classifier.loss(batch.images, batch.shown)
         return {**parts, **self.teach_critic(batch, seen, contexts[0])}
@@ -282,7 +287,7 @@ class Players(nn.Module):
         if mixed < len(z):  # what is half way between two captions has no names
             shown = batch.shown[mixed:]
             if self.naming is not None:
-                parts["names"] = play.attributes * self._named(seen[mixed:], shown)
+                parts["names"] = play.attributes * named(self.naming, seen[mixed:], shown)
             if self.classifier is not None:
                 self.classifier.requires_grad_(False)
                 parts["classes"] = play.eye * self.classifier.loss(own[mixed:], shown)
@@ -290,10 +295,6 @@ class Players(nn.Module):
         parts |= self.teach_painter(batch, painted, seen, context)
         self.critic.requires_grad_(True)
         return parts
-
-    def _named(self, seen: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
-        assert self.naming is not None
-        return nn.functional.binary_cross_entropy_with_logits(self.naming(seen.flatten(1)), shown)
 
     # ---- the past ----
 

@@ -47,6 +47,22 @@ def test_the_latent_places_things_and_what_they_are_draws_them(drawing):
     assert not torch.allclose(drawing(things.flip(0), z), drawing(things, z), atol=1e-2)
 
 
+def test_a_thing_fades_with_the_way_from_its_point(drawing):
+    drawing.ground.weight.zero_()
+    at = torch.tensor([[-0.9, -0.9], [-0.9, -0.9], [-0.9, -0.9]]).double()
+    things, z = torch.randn(2, THINGS, CHANNELS).double(), torch.randn(2, LATENT).double()
+    one, other = placed(drawing, at)(things, z)
+    assert torch.allclose(one[:, 28:, 28:], other[:, 28:, 28:], atol=1e-3)
+    assert not torch.allclose(one[:, :4, :4], other[:, :4, :4], atol=0.1)
+
+
+def test_waves_are_those_of_the_way_along_both_axes(drawing):
+    off = torch.randn(2, 2, 16).double()
+    angles = torch.einsum("fa,naij->nijf", drawing.waves, torch.stack(
+        [off[:, :1].expand(-1, 16, -1), off[:, 1:].expand(-1, 16, -1).mT], 1))  # fmt: skip
+    assert torch.allclose(drawing._waves(off), torch.cat([angles.sin(), angles.cos()], 3), atol=1e-9)
+
+
 def test_text_may_be_joined_with_the_pixels(drawing):
     things, z = torch.randn(1, THINGS, CHANNELS).double(), torch.randn(1, LATENT).double()
     seen = []

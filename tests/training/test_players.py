@@ -217,7 +217,7 @@ def test_sentences_half_way_are_for_the_game_alone(monkeypatch):
     assert torch.allclose(real, made.critic(batch.images, batch.ids), atol=1e-5)
     alone = made.critic(painted.images, batch.ids)
     assert torch.allclose(fake[2:], alone[2:], atol=1e-5) and not torch.allclose(fake[:2], alone[:2], atol=1e-5)
-    named = made._named(made.critic.see(painted.images[2:]), batch.shown[2:])
+    named = playing.named(made.naming, made.critic.see(painted.images[2:]), batch.shown[2:])
     assert torch.allclose(parts["names"], named, atol=1e-5)
     none = players(between=1.0, attributes=1.0)
     assert "names" not in none.painter_parts(batch, none.painter(z, batch.ids), given)

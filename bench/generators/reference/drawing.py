@@ -1,7 +1,7 @@
 """How the adversarial painters make pixels: a few things, each drawn around a point of its own.
 
 An image is a sum of `THINGS` patches. A thing is a vector; where it is comes from the latent, linearly, and from the
-thing itself. Its patch is a function of the distance from that point alone, as waves of many directions and lengths
+thing itself. Its patch is a function of the way from that point alone, as waves of many directions and lengths
 (Fourier features, Tancik et al. 2020, arXiv:2006.10739), which the vector modulates layer by layer (pixels that know
 their place: CIPS, Anokhin et al. 2021, arXiv:2011.13775; scenes made of blobs: BlobGAN, Epstein et al. 2022,
 arXiv:2205.02837). So a shape is learned once for all places. Nothing is normalised over an image: what covers a few
@@ -23,10 +23,10 @@ THINGS = 3
 """In an image."""
 FINE = 64
 """Channels of the pixels."""
-WAVES, SHORTEST = 32, 12.0
-"""How many, and the deviation of their frequencies in radians per half side."""
+WAVES, FREQUENCY = 32, 12.0
+"""How many, and the standard deviation of their frequencies along an axis, in radians per half side."""
 REACH = 0.4
-"""Deviation of the window of a thing, in half sides."""
+"""Standard deviation of a thing's window, which is Gaussian, in half sides."""
 OUTSIDE = 1.1
 """How far from the middle a thing may be, in half sides."""
 _LAYERS = 3
@@ -46,7 +46,7 @@ class Drawing(nn.Module):
         nn.init.normal_(self.told.weight, std=0.01)
         at = (torch.arange(canvas.grid) + 0.5) / canvas.grid * 2 - 1
         self.register_buffer("at", at, persistent=False)
-        self.register_buffer("waves", SHORTEST * spiral(WAVES), persistent=False)
+        self.register_buffer("waves", FREQUENCY * spiral(WAVES), persistent=False)
         self.near = nn.Conv2d(2 * WAVES, FINE, 1)
         self.styles = nn.ModuleList(nn.Linear(channels, 2 * FINE) for _ in range(_LAYERS))
         self.layers = nn.ModuleList(nn.Conv2d(FINE, FINE, 1) for _ in range(_LAYERS))
@@ -59,7 +59,7 @@ class Drawing(nn.Module):
         self, things: torch.Tensor, z: torch.Tensor, join: Callable[[torch.Tensor], torch.Tensor] = lambda h: h
     ) -> torch.Tensor:
         """(b, THINGS, c), (b, d) -> images (b, 3, s, s) in [-1, 1]. join: of pixels' features (b, FINE, y, x)."""
-        off = (self.at - self.centres(things, z)[..., None]).flatten(0, 1)  # along each axis
+        off = (self.at - self.centres(things, z)[..., None]).flatten(0, 1)  # the way along each axis
         h = _pixelwise(self.near, self._waves(off))
         for style, layer in zip(self.styles, self.layers, strict=True):
             gain, offset = style(things.flatten(0, 1))[:, None, None].chunk(2, 3)
@@ -72,7 +72,7 @@ class Drawing(nn.Module):
         return torch.tanh(F.pixel_shuffle(self.leave(F.silu(h)), self.canvas.fold))
 
     def _waves(self, off: torch.Tensor) -> torch.Tensor:
-        """(n, 2, g) distances along x and y -> (n, g, g, 2 WAVES) sines and cosines, by those of the two axes alone."""
+        """(n, 2, g) ways along x and y -> (n, g, g, 2 WAVES) sines and cosines, made of those of each axis."""
         across, down = (off[..., None] * self.waves.T[:, None]).unbind(1)
         sin_x, cos_x = across.sin()[:, None], across.cos()[:, None]
         sin_y, cos_y = down.sin()[:, :, None], down.cos()[:, :, None]

@@ -29,7 +29,7 @@ SEEN = {16: (32, 64, 96), 8: (32, 64)}
 GAIN = 0.2
 """Slope of the critics' leaky rectifiers."""
 EDGES = 6.0
-"""How much louder than an image critics hear what differs from its neighbours."""
+"""How much louder than an image critics see what differs from the mean of its 3 x 3 pixels."""
 LOUD = 5.0
 """Sentences are means over words, so that captions differ little in them; critics hear them so many times as loud."""
 TOLD = 1.5
@@ -89,11 +89,12 @@ class Painter(nn.Module):
             attention.extend([out.attention] if out.attention is not None else [])
             return out.h
 
+        *of_things, of_pixels = self.fusions
         h = self.enter(self.entry(z, context)).unflatten(1, (-1, 1, THINGS)) + self.things
-        for block, fusion in zip(self.blocks, self.fusions, strict=False):
+        for block, fusion in zip(self.blocks, of_things, strict=True):
             h = joined(fusion, block(h))
         things = h[:, :, 0].transpose(1, 2)
-        images = self.drawing(things, z, lambda pixels: joined(self.fusions[-1], pixels))
+        images = self.drawing(things, z, lambda pixels: joined(of_pixels, pixels))
         return Painted(images, torch.stack(losses).mean() if losses else images.new_zeros(()), attention)
 
     def forward(self, z: torch.Tensor, ids: torch.Tensor) -> Painted:
