@@ -63,6 +63,16 @@ def test_waves_are_those_of_the_way_along_both_axes(drawing):
     assert torch.allclose(drawing._waves(off), torch.cat([angles.sin(), angles.cos()], 3), atol=1e-9)
 
 
+def test_what_a_thing_is_can_place_it_too():
+    torch.manual_seed(0)
+    made = Drawing(CHANNELS, LATENT, Canvas()).requires_grad_(False)
+    things, z = torch.randn(1, THINGS, CHANNELS), torch.randn(1, LATENT)
+    moved = things.clone()
+    moved[:, 1] += 5
+    before, after = made.centres(things, z), made.centres(moved, z)
+    assert torch.equal(before[:, [0, 2]], after[:, [0, 2]]) and not torch.equal(before[:, 1], after[:, 1])
+
+
 def test_text_may_be_joined_with_the_pixels(drawing):
     things, z = torch.randn(1, THINGS, CHANNELS).double(), torch.randn(1, LATENT).double()
     seen = []
