@@ -23,9 +23,9 @@ def progress(quiet: bool) -> Quiet | Plain:
     return Live() if sys.stderr is not None and sys.stderr.isatty() else Plain()
 
 
-def rate(done: int, total: int, seconds: float) -> str:
-    """'120/500  34.1/s  11 s left'; a finished phase says how long it took."""
-    speed = done / seconds if seconds > 0 else 0.0
+def rate(done: int, total: int, seconds: float, before: int = 0) -> str:
+    """'120/500  34.1/s  11 s left'; a finished phase says how long it took. before: what was done when it began."""
+    speed = (done - before) / seconds if seconds > 0 else 0.0
     if done >= total:
         return f"{done}/{total}  {speed:.1f}/s  {duration(seconds)}"
     left = f"  {duration((total - done) / speed)} left" if speed else ""
@@ -44,7 +44,7 @@ def duration(seconds: float) -> str:
 class Quiet:
     """No progress."""
 
-    def phase(self, system: str, name: str, total: int) -> None: ...
+    def phase(self, system: str, name: str, total: int, before: int = 0) -> None: ...
 
     def advance(self, n: int = 1) -> None: ...
 
@@ -61,11 +61,13 @@ class Plain:
     """
 
     def __init__(self) -> None:
-        self.title, self.total, self.done, self.began, self.said = "", 0, 0, 0.0, 0.0
+        self.title, self.total, self.before, self.done, self.began, self.said = "", 0, 0, 0, 0.0, 0.0
 
-    def phase(self, system: str, name: str, total: int) -> None:
+    def phase(self, system: str, name: str, total: int, before: int = 0) -> None:
+        """before: steps that an earlier process has done."""
         self.close()
-        self.title, self.total, self.done = f"{system}: {name}" if system else name, total, 0
+        self.title, self.total = f"{system}: {name}" if system else name, total
+        self.before = self.done = before
         self.began = self.said = time.monotonic()
 
     def advance(self, n: int = 1) -> None:
@@ -87,12 +89,12 @@ class Plain:
 
     def close(self) -> None:
         """End the phase, finished or not, with its line."""
-        if self.title and self.done:
+        if self.title and self.done > self.before:
             self._tell(time.monotonic())
         self.title = ""
 
     def _tell(self, now: float) -> None:
-        self._say(f"{self.title}  {rate(self.done, self.total, now - self.began)}")
+        self._say(f"{self.title}  {rate(self.done, self.total, now - self.began, self.before)}")
 
 
 class Live(Plain):
@@ -102,16 +104,16 @@ class Live(Plain):
         super().__init__()
         self.bar: Any = None
 
-    def phase(self, system: str, name: str, total: int) -> None:
-        super().phase(system, name, total)
+    def phase(self, system: str, name: str, total: int, before: int = 0) -> None:
+        super().phase(system, name, total, before)
         self.bar = _bar()
-        self.task = self.bar.add_task(self.title, total=total, told="")
+        self.task = self.bar.add_task(self.title, total=total, completed=before, told="")
         self.bar.start()
 
     def advance(self, n: int = 1) -> None:
         super().advance(n)
         if self.bar is not None:
-            told = rate(self.done, self.total, time.monotonic() - self.began)
+            told = rate(self.done, self.total, time.monotonic() - self.began, self.before)
             self.bar.update(self.task, completed=self.done, told=told)
 
     def _say(self, text: str) -> None:

@@ -102,8 +102,7 @@ class _Telling:
     def __call__(self, name: str, step: int, steps: int, row: Mapping[str, Any]) -> None:
         if not self.name:  # trainings side by side share the bar of the first
             self.name = name
-            self.shown.phase(name, "train", steps)
-            self.shown.advance(step - 1)
+            self.shown.phase(name, "train", steps, before=step - 1)
         if name == self.name:
             self.shown.advance(1)
         if row:

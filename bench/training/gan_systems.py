@@ -41,14 +41,13 @@ class Iten(Players):
 
 
 class Cman(Players):
-    """The painter is held to a matcher of words and regions, trained in the first `opening` of the steps; one for a
-    trained painter sees for itself and reads as that one does."""
+    """The painter is held to a matcher of words and regions, trained in the first `opening` of the steps. It begins to
+    read as the matcher then does, and learns on; a matcher for a trained painter reads as that one does."""
 
-    weight, opening = 1.0, 0.1
+    weight, opening = 0.2, 0.05
 
     def __init__(self, pair: Pair, play: Play, tier: Tier, blind: bool = False, begun: bool = False) -> None:
         super().__init__(pair, play, tier, blind, begun)
-        self.painter.text.requires_grad_(False)
         self.matcher = Matcher(pair.critic.canvas)
         if begun:
             self.matcher.text.load_state_dict(self.painter.text.state_dict())

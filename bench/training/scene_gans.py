@@ -39,9 +39,11 @@ PLAY: dict[str, Play] = {
     "titan": dataclasses.replace(_PLAY, attributes=5.0, eye=5.0),  # its game has little weight
 }
 """How each system is played; found by short trials (docs/gan-family.md)."""
-FULL: dict[str, Play] = {name: dataclasses.replace(play, grow=0.15) for name, play in PLAY.items()}
-FULL["cgan"] = dataclasses.replace(FULL["cgan"], attributes=0.0)
-"""How in a full training, where single objects are learned long before its end."""
+LONG = 10_000
+"""Steps from which on a training is a long one: single objects are learned long before its end."""
+PLAY_LONG: dict[str, Play] = {name: dataclasses.replace(play, grow=0.15) for name, play in PLAY.items()}
+PLAY_LONG["cgan"] = dataclasses.replace(PLAY_LONG["cgan"], attributes=0.0)
+"""How in a long one."""
 _BATCH = 64
 
 
@@ -71,6 +73,11 @@ def looked_at(painter: Any, split: str, images: int, blind: bool) -> dict[str, f
     return {**figures(draw, images, split), **gan_monitors.figures(draw)}
 
 
+def warned(found: Mapping[str, float]) -> list[str]:
+    """What the monitors say; nothing of a painter that has not taken a step yet (cman's opening)."""
+    return gan_monitors.told(found) if "pull" in found else []
+
+
 def shipped(players: Players) -> Pair:
     """The running mean of the painter, and the critic with plain weights."""
     return Pair(players.mean, plain(players.critic))
@@ -95,8 +102,8 @@ def trainable(name: str, how: How) -> Trainable:
     if how.fusion:
         system.fuse(parse(how.fusion))
     fusion = system.strategy
-    base = (FULL if how.tier == "full" else PLAY)[name]
     tier, start = how.of(TIERS), begun(name, how, fusion)
+    base = (PLAY_LONG if tier.steps >= LONG else PLAY)[name]
     play = play_of(how.options, base)
     settings = {k: v for k, v in vars(play).items() if v != getattr(base, k)}
 
@@ -113,7 +120,7 @@ def trainable(name: str, how: How) -> Trainable:
         warm=min(100, max(1, tier.steps // 10)), every=tier.every(300), held_out=200, last=0.1,
         begun=start.sha256 if start else "",
         exploded=None,  # how large the losses of a game are says little; the monitors watch it
-        ready=Players.ready, warn=gan_monitors.told, optimisers=lambda players: players.optimisers(RATE),
+        ready=Players.ready, warn=warned, optimisers=lambda players: players.optimisers(RATE),
         sheet=lambda players: sheet(lambda texts, seeds: drawn(players.mean, texts, seeds, players.blind)),
     )  # fmt: skip
     return Trainable(

@@ -43,6 +43,15 @@ def test_an_unfinished_phase_tells_how_far_it_came(clock, capsys) -> None:
     assert capsys.readouterr().err == "ours: images  30/100  15.0/s  4.7 s left\n"
 
 
+def test_what_an_earlier_process_did_makes_nothing_faster(clock, capsys) -> None:
+    shown = Plain()
+    shown.phase("ours", "train", 100, before=60)
+    clock[0] += 2
+    shown.advance(4)
+    shown.close()
+    assert capsys.readouterr().err == "ours: train  64/100  2.0/s  18 s left\n"
+
+
 def test_nothing_is_said_of_a_phase_without_work(clock, capsys) -> None:
     shown = Plain()
     shown.phase("ours", "texts", 0)

@@ -71,7 +71,8 @@ def test_each_system_moves_both_players_and_stays_finite(name):
 
 
 @pytest.mark.parametrize("name", ["cgan", "cman"])
-def test_a_killed_training_ends_with_the_same_bits(name, tmp_path):
+def test_a_killed_training_ends_with_the_same_bits(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(SYSTEMS["cman"], "opening", 0.5)
     options = {"pool": 0.5, "history": 0.001, "spectral": True, "lazy": 2} if name == "cgan" else {}
     recipe = recipe_of(name, **options)
     whole = train(recipe, tmp_path / "whole").state_dict()
@@ -193,6 +194,31 @@ def test_the_classifier_learns_from_real_images_alone_and_teaches_the_painter():
     before = [p.detach().clone() for p in made.classifier.parameters()]
     moved(made, 2)
     assert not any(torch.equal(p, b) for p, b in zip(made.classifier.parameters(), before, strict=True))
+
+
+def test_cmans_painter_begins_to_read_as_its_matcher_does_and_learns_on():
+    def weights(module):
+        return [p.detach().clone() for p in module.parameters()]
+
+    def equal(some, others):
+        return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+    def on(step):
+        take(made, optimisers, step, 1_000_000_000 + step * 4, 4)
+        return scene_gans.warned(scene_gans.evaluate(made, 8))
+
+    made = players("cman", steps=40)
+    assert [made.kind(step).stage for step in range(4)] == ["opening", "opening", "turn", ""]
+    optimisers, take = made.optimisers(1e-3), scene_gans.step_of(made.tier)
+    painter, matcher = weights(made.painter), weights(made.matcher)
+    assert on(0) == on(1) == [], "who has not painted yet has not collapsed"
+    assert equal(painter, weights(made.painter)) and not equal(matcher, weights(made.matcher))
+    matcher = weights(made.matcher)
+    assert on(2), "and now it is judged"
+    assert equal(weights(made.painter.text), weights(made.matcher.text)), "a new fusion lets no text in"
+    assert on(3) and on(4)
+    assert not equal(weights(made.painter.text), weights(made.matcher.text))
+    assert equal(matcher, weights(made.matcher))
 
 
 def test_titan_heeds_the_settings_of_the_game_from_its_middle_on():

@@ -5,7 +5,8 @@ nearest are AttnGAN (Xu et al. 2018, arXiv:1711.10485) for painting and SCAN (Le
 matching. What is built here: the painter attends from things, then from pixels, to words (four heads; any other fusion
 may stand there); in the critic every word attends to the image's regions, and words that find nothing speak against the
 image; and the painter is also held to a matcher of words and regions (DAMSM) that is trained before and then frozen.
-The painter reads by the matcher's text encoder, as AttnGAN does. Not AttnGAN's: one stage instead of three.
+The painter begins to read by the matcher's text encoder, as AttnGAN does. Not AttnGAN's: one stage instead of three,
+and the painter's text encoder learns on, because a matcher of whole captions knows pairs rather than words.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ HEAD = 64
 
 
 class CmanPainter(Painter):
-    """Nothing but latent, places and fusions; its text encoder is the matcher's."""
+    """Nothing but latent, places and fusions; its text encoder begins as the matcher's."""
 
 
 class CmanCritic(Critic):
