@@ -23,7 +23,7 @@ LENGTH = {"flow": ("--full", "--steps", "860"), "cgan": ("--quick", "--steps", "
 DROPPED = 0.3
 """Strength at which words are dropped from captions for expectation F4."""
 SEEDS = (1, 2, 3)
-PLAIN = {"loss": "hinge", "r1": "0", "attributes": "0", "mean": "0"}
+PLAIN = {"loss": "hinge", "r1": "0", "attributes": "0", "eye": "0", "mean": "0"}
 """A conditional GAN without any mitigation; each of MITIGATIONS changes this."""
 MITIGATIONS: Mapping[str, Mapping[str, str]] = {
     "none": {}, "r1": {"r1": "0.3"}, "matching": {"matching": "2.0"}, "spectral": {"spectral": "true"},
