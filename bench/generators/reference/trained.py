@@ -161,14 +161,13 @@ class Trained(Generator):
 
     def attack(self, requests: Sequence[Request], eps: float, kind: str) -> Iterator[Outcome]:
         """`generate` with moved word embeddings: see bench.generators.reference.attacking."""
-        for at in range(0, len(requests), self.batch_size):
-            some = requests[at : at + self.batch_size]
-            seeds, ids = self.batch(some)
+        for request in requests:  # alone: the sign of a gradient near 0 turns with a last bit, which batches round
+            seeds, ids = (filled[:1] for filled in self.batch([request]))
             loss = partial(self.own_loss, self.network, seeds, ids)
             moved = shift(self.encoder(), seeds, ids, eps, kind, loss)
             with shifted(self.encoder(), moved), torch.inference_mode():
                 images = self.draw(self.network, seeds, ids)
-            yield from self.outcomes(some, images)
+            yield from self.outcomes([request], images)
 
     def encoder(self) -> TextEncoder:
         """What reads the words of a prompt."""
