@@ -9,6 +9,7 @@ import pytest
 
 from bench.cli import progress
 from bench.cli.progress import Live, Plain, Quiet, rate
+from bench.cli.training import _Telling
 
 
 @pytest.fixture
@@ -50,6 +51,15 @@ def test_what_an_earlier_process_did_makes_nothing_faster(clock, capsys) -> None
     shown.advance(4)
     shown.close()
     assert capsys.readouterr().err == "ours: train  64/100  2.0/s  18 s left\n"
+
+
+def test_a_training_that_goes_on_tells_its_own_speed(clock, capsys) -> None:
+    tell = _Telling(quiet=False)
+    for step in (61, 62, 63):
+        tell("cgan", step, 100, {})
+        clock[0] += 1
+    tell.shown.close()
+    assert capsys.readouterr().err == "cgan: train  63/100  1.0/s  37 s left\n"
 
 
 def test_nothing_is_said_of_a_phase_without_work(clock, capsys) -> None:

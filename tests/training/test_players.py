@@ -215,7 +215,8 @@ def test_cmans_painter_begins_to_read_as_its_matcher_does_and_learns_on():
     assert equal(painter, weights(made.painter)) and not equal(matcher, weights(made.matcher))
     matcher = weights(made.matcher)
     assert on(2), "and now it is judged"
-    assert equal(weights(made.painter.text), weights(made.matcher.text)), "a new fusion lets no text in"
+    for reader in (made.painter.text, made.mean.text):
+        assert equal(weights(reader), weights(made.matcher.text)), "a new fusion lets no text in"
     assert on(3) and on(4)
     assert not equal(weights(made.painter.text), weights(made.matcher.text))
     assert equal(matcher, weights(made.matcher))
