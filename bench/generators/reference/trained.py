@@ -162,7 +162,7 @@ class Trained(Generator):
     def attack(self, requests: Sequence[Request], eps: float, kind: str) -> Iterator[Outcome]:
         """`generate` with moved word embeddings: see bench.generators.reference.attacking."""
         for request in requests:  # alone: the sign of a gradient near 0 turns with a last bit, which batches round
-            seeds, ids = (filled[:1] for filled in self.batch([request]))
+            seeds, ids = self.batch([request], 1)
             loss = partial(self.own_loss, self.network, seeds, ids)
             moved = shift(self.encoder(), seeds, ids, eps, kind, loss)
             with shifted(self.encoder(), moved), torch.inference_mode():
@@ -184,9 +184,9 @@ class Trained(Generator):
             images = self.draw(self.network, seeds, ids)
         yield from self.outcomes(requests, images)
 
-    def batch(self, requests: Sequence[Request]) -> tuple[list[int], torch.Tensor]:
-        """Seeds and token ids of at most a batch, filled up to one: sums in batches of other sizes round
-        differently."""
+    def batch(self, requests: Sequence[Request], rows: int | None = None) -> tuple[list[int], torch.Tensor]:
+        """Seeds and token ids, int64 (rows, l), of at most so many requests, filled up (None: to `batch_size`): sums
+        in batches of other sizes round differently. UsageError for a size that it does not draw."""
         for request in requests:
             if request.size is not None and request.size != (self.side, self.side):
                 asked = "x".join(map(str, request.size))
@@ -194,7 +194,7 @@ class Trained(Generator):
                     f"{self.plugin_name} draws {self.side}x{self.side} images and {asked} were asked for; leave the "
                     f"size out, or write {self.plugin_name}(side=32) or (side=64)."
                 )
-        spare = self.batch_size - len(requests)
+        spare = (rows or self.batch_size) - len(requests)
         texts = ["" if self.blind else request.prompt for request in requests]
         return [*(r.seed for r in requests), *[0] * spare], ids_of([*texts, *[""] * spare])
 
